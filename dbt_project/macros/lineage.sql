@@ -1,0 +1,21 @@
+{# The five lineage columns of a raw table, kept by every staging model so that a number can be walked back. #}
+{% macro lineage(alias=none) -%}
+    {%- set p = alias ~ '.' if alias else '' -%}
+    {{ p }}_source_as_of as source_as_of,
+    {{ p }}_is_synthetic as is_synthetic,
+    {{ p }}_ingested_at as ingested_at,
+    {{ p }}_landing_sha256 as landing_sha256,
+    {{ p }}_row_number as row_number
+{%- endmacro %}
+
+{#
+  True for rows of the newest landing file that covers their unit: newest `_source_as_of`, then newest landing.
+  `unit` names the columns whose combination a later file replaces as a whole (a month of production, one
+  document). Older rows stay in staging as revisions. Synthetic rows never supersede measured ones.
+#}
+{% macro is_current(unit) -%}
+    _landing_sha256 = first_value(_landing_sha256) over (
+        partition by {{ unit | join(', ') }}, _is_synthetic
+        order by _source_as_of desc, _ingested_at desc, _landing_sha256
+    )
+{%- endmacro %}

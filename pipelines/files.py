@@ -1,0 +1,150 @@
+"""Whole-or-nothing writes and advisory locks: the two things every zone needs from the file system."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import AntawasiError, Busy
+
+TMP_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn a full disk into a message that says what was being written and that nothing was lost."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise AntawasiError(
+                f"No space left while writing {what}. The previous files are intact. "
+                "What to do: free disk space and run the same command again; it continues where it stopped."
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def atomic_path(target: Path, mode: int = 0o644) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; it becomes `target` only if the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=TMP_PREFIX, suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    tmp = Path(name)
+    try:
+        with disk_errors(str(target)):
+            yield tmp
+            replace(tmp, target, mode)
+    except BaseException:
+        tmp.unlink(missing_ok=True)
+        raise
+
+
+def replace(tmp: Path, target: Path, mode: int = 0o644) -> None:
+    """Make `tmp` durable, then let it take the place of `target` in one step."""
+    os.chmod(tmp, mode)
+    with open(tmp, "rb") as handle:
+        os.fsync(handle.fileno())
+    os.replace(tmp, target)
+
+
+@contextlib.contextmanager
+def atomic_dir(target: Path) -> Iterator[Path]:
+    """Yield a temporary directory; it becomes `target` only if the block ends well. `target` must not exist."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tmp = Path(tempfile.mkdtemp(prefix=TMP_PREFIX, dir=target.parent))
+    os.chmod(tmp, 0o755)
+    try:
+        with disk_errors(str(target)):
+            yield tmp
+            os.rename(tmp, target)
+    except BaseException:
+        shutil.rmtree(tmp, ignore_errors=True)
+        raise
+
+
+def swap_symlink(link: Path, target_name: str) -> None:
+    """Point `link` at `target_name` (a name in the same directory) in one step."""
+    tmp = link.with_name(f"{TMP_PREFIX}{link.name}-{os.getpid()}")
+    tmp.unlink(missing_ok=True)
+    tmp.symlink_to(target_name)
+    os.replace(tmp, link)
+
+
+def write_json(target: Path, value: Any, mode: int = 0o644) -> None:
+    with atomic_path(target, mode) as tmp:
+        tmp.write_text(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours; a damaged one is reported by name instead of a traceback."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AntawasiError(
+            f"{path} is not valid JSON ({error}). What to do: restore it from a backup, "
+            "or delete it if it stands in lake/ or warehouse/ and run again; those are rebuilt from landing."
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sweep_temporaries(root: Path) -> int:
+    """Remove what killed runs left half-written below `root`. Call it only under the house lock."""
+    swept = 0
+    for leftover in list(root.rglob(f"{TMP_PREFIX}*")) if root.exists() else []:
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+        swept += 1
+    return swept
+
+
+@contextlib.contextmanager
+def lock(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold an advisory lock. It is the kernel's: a killed holder releases it.
+
+    Raises:
+        Busy: another process holds it and still did after `wait_s` seconds; the message names the process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+", encoding="utf-8") as handle:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                if time.monotonic() >= deadline:
+                    handle.seek(0)
+                    holder = handle.read().strip() or "another process"
+                    raise Busy(
+                        f"{what} is in use by {holder}. What to do: wait for it to end, "
+                        "or run again with --wait SECONDS."
+                    ) from None
+                time.sleep(0.2)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S %z')}")
+        handle.flush()
+        try:
+            yield
+        finally:
+            handle.seek(0)
+            handle.truncate()

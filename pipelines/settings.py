@@ -1,0 +1,89 @@
+"""Where the house stands and how it runs: read once from the environment (`ANTAWASI_*`)."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.errors import AntawasiError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+CONTRACTS_DIR = PROJECT_ROOT / "data_contracts"
+DBT_DIR = PROJECT_ROOT / "dbt_project"
+SAMPLE_DIR = PROJECT_ROOT / "sample"
+
+
+class Settings(BaseSettings):
+    """All settings. Paths of the zones follow from `home`.
+
+    `profile` names the environment (an unknown name is an error); `schedules` lists the schedules that
+    this environment opts into; `webhook_url` and the `smtp_*` fields switch the failure notice on.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ANTAWASI_", extra="forbid", frozen=True)
+
+    profile: Literal["dev", "test", "prod"] = "dev"
+    home: Path = PROJECT_ROOT / "data"
+    workers: int = Field(default=2, ge=1, le=64, description="processes that parse files side by side")
+    schedules: tuple[str, ...] = Field(default=(), description="schedules switched on here, by name")
+    webhook_url: str | None = None
+    smtp_host: str | None = None
+    smtp_port: int = 25
+    smtp_from: str = "antawasi@localhost"
+    smtp_to: tuple[str, ...] = ()
+    http_politeness_s: float = Field(default=1.0, ge=0, description="pause between two requests to one publisher")
+    analysts_copies_kept: int = Field(default=2, ge=1)
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def vault(self) -> Path:
+        return self.home / "vault"
+
+    @property
+    def lake(self) -> Path:
+        return self.home / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def releases(self) -> Path:
+        return self.home / "releases"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def build_db(self) -> Path:
+        return self.warehouse / "build.duckdb"
+
+    @property
+    def analysts_db(self) -> Path:
+        return self.warehouse / "antawasi.duckdb"
+
+
+@functools.lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings; an invalid environment is reported with the variable's name."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"ANTAWASI_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise AntawasiError("The environment's settings are not valid. " + "; ".join(lines)) from None

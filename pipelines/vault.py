@@ -1,0 +1,103 @@
+"""The vault: the HMAC secret and the map from party key to identity. Mode 0700; nothing downstream reads it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import secrets
+from pathlib import Path
+
+import polars as pl
+
+from pipelines import files
+from pipelines.errors import VaultError
+from pipelines.identity import Keyer
+
+SECRET_NAME = "hmac.key"
+FINGERPRINT_NAME = "key_fingerprint"
+
+
+def open_keyer(vault: Path, lake: Path) -> Keyer:
+    """The keyer under this house's secret, made on the first run.
+
+    Raises:
+        VaultError: the lake or the vault holds data but the secret is missing, or it is not the secret
+            that the lake was written with. A new secret would silently split every party in two.
+    """
+    secret_path, stamp = vault / SECRET_NAME, lake / FINGERPRINT_NAME
+    if not secret_path.exists():
+        if _holds_data(lake) or _holds_data(vault):
+            raise VaultError(
+                f"{secret_path} is missing although the lake or the vault holds data. What to do: restore it from "
+                "the backup; or, to start again from landing, move lake/, vault/ and warehouse/ away."
+            )
+        vault.mkdir(parents=True, exist_ok=True)
+        os.chmod(vault, 0o700)
+        with files.atomic_path(secret_path, 0o600) as tmp:
+            tmp.write_bytes(secrets.token_bytes(32))
+    if secret_path.stat().st_size != 32:
+        raise VaultError(f"{secret_path} is damaged (expected 32 bytes). What to do: restore it from the backup.")
+    keyer = Keyer(secret_path.read_bytes())
+    if not stamp.exists():
+        if _holds_data(lake):
+            raise VaultError(f"{stamp} is missing although the lake holds data. What to do: restore it from the backup.")
+        with files.atomic_path(stamp) as tmp:
+            tmp.write_text(keyer.fingerprint() + "\n")
+    if stamp.read_text().strip() != keyer.fingerprint():
+        raise VaultError(
+            f"{secret_path} is another key than the lake was written with. What to do: restore the right key, "
+            "or move lake/ and warehouse/ away and run again from landing."
+        )
+    return keyer
+
+
+def _holds_data(zone: Path) -> bool:
+    return zone.exists() and any(p.suffix in (".parquet", ".json") for p in zone.rglob("*") if not p.name.startswith("."))
+
+
+def identities_path(vault: Path, source: str, sha256: str) -> Path:
+    """Where the identities of one landing file are kept."""
+    return vault / "identities" / source / f"{sha256}.parquet"
+
+
+def write_identities(path: Path, identities: pl.DataFrame) -> None:
+    """Replace one landing file's identities as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with files.atomic_path(path, 0o600) as tmp:
+        identities.unique(maintain_order=True).sort("party_key").write_parquet(tmp)
+
+
+def mentioned_parties(vault: Path, except_source: str) -> frozenset[str]:
+    """Party keys that sources other than `except_source` mention (the taxpayer roll's scope)."""
+    frames = [
+        pl.read_parquet(p, columns=["party_key", "identity_kind"])
+        for p in sorted((vault / "identities").glob("*/*.parquet"))
+        if p.parent.name != except_source
+    ]
+    if not frames:
+        return frozenset()
+    everyone = pl.concat(frames).filter(pl.col("identity_kind").is_in(["RUC", "DNI"]))
+    return frozenset(everyone["party_key"].unique())
+
+
+def reveal(vault: Path, party_key: str) -> list[dict[str, str | None]]:
+    """Identities behind a key, as dicts of identity_kind, identity, name. Writes an audit line."""
+    audit(vault, "reveal", party_key)
+    found = [
+        pl.scan_parquet(p).filter(pl.col("party_key") == party_key).collect()
+        for p in sorted((vault / "identities").glob("*/*.parquet"))
+    ]
+    rows = pl.concat(found).unique(maintain_order=True) if found else pl.DataFrame(schema=Keyer.SCHEMA)
+    return rows.select("identity_kind", "identity", "name").sort("identity_kind", "identity", "name").to_dicts()
+
+
+def audit(vault: Path, action: str, party_key: str) -> None:
+    """Append who asked for which key and when to the vault's audit log (never the identity itself)."""
+    from pipelines.landing import now_utc
+
+    line = {"at": now_utc(), "user": getpass.getuser(), "action": action, "party_key": party_key}
+    log = vault / "audit.jsonl"
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as handle:
+        handle.write(json.dumps(line) + "\n")
