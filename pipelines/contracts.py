@@ -88,6 +88,7 @@ class TableContract:
     version: str
     description: str
     description_es: str
+    limitations: str
     grain: str
     columns: tuple[Column, ...]
     properties: dict[str, Any]
@@ -165,6 +166,7 @@ def load(path: Path) -> TableContract:
             version=document["version"],
             description=(document.get("description") or {}).get("purpose", ""),
             description_es=custom.get("description_es", ""),
+            limitations=(document.get("description") or {}).get("limitations", ""),
             grain=table.get("dataGranularityDescription", ""),
             columns=tuple(_column(item) for item in table["properties"]),
             properties=custom,

@@ -20,6 +20,21 @@ from pipelines.errors import AntawasiError, Busy
 TMP_PREFIX = ".tmp-"
 
 
+def _prefix() -> str:
+    """Temporary names carry the writer's process number, so that a sweep leaves living writers alone."""
+    return f"{TMP_PREFIX}{os.getpid()}-"
+
+
+def _is_abandoned(leftover: Path) -> bool:
+    try:
+        os.kill(int(leftover.name.split("-")[1]), 0)
+    except (ProcessLookupError, ValueError, IndexError):
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
     """Turn a full disk into a message that says what was being written and that nothing was lost."""
@@ -38,7 +53,7 @@ def disk_errors(what: str) -> Iterator[None]:
 def atomic_path(target: Path, mode: int = 0o644) -> Iterator[Path]:
     """Yield a temporary path beside `target`; it becomes `target` only if the block ends well."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TMP_PREFIX, suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(), suffix=target.suffix, dir=target.parent)
     os.close(handle)
     tmp = Path(name)
     try:
@@ -62,7 +77,7 @@ def replace(tmp: Path, target: Path, mode: int = 0o644) -> None:
 def atomic_dir(target: Path) -> Iterator[Path]:
     """Yield a temporary directory; it becomes `target` only if the block ends well. `target` must not exist."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    tmp = Path(tempfile.mkdtemp(prefix=TMP_PREFIX, dir=target.parent))
+    tmp = Path(tempfile.mkdtemp(prefix=_prefix(), dir=target.parent))
     os.chmod(tmp, 0o755)
     try:
         with disk_errors(str(target)):
@@ -75,7 +90,7 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
 def swap_symlink(link: Path, target_name: str) -> None:
     """Point `link` at `target_name` (a name in the same directory) in one step."""
-    tmp = link.with_name(f"{TMP_PREFIX}{link.name}-{os.getpid()}")
+    tmp = link.with_name(f"{_prefix()}{link.name}")
     tmp.unlink(missing_ok=True)
     tmp.symlink_to(target_name)
     os.replace(tmp, link)
@@ -103,9 +118,11 @@ def sha256_file(path: Path) -> str:
 
 
 def sweep_temporaries(root: Path) -> int:
-    """Remove what killed runs left half-written below `root`. Call it only under the house lock."""
+    """Remove what killed processes left half-written below `root`; returns how many files and folders."""
     swept = 0
     for leftover in list(root.rglob(f"{TMP_PREFIX}*")) if root.exists() else []:
+        if not _is_abandoned(leftover):
+            continue
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines import files
 from pipelines.errors import VaultError
-from pipelines.identity import Keyer
+from pipelines.identity import Keyer, canonical, is_valid_ruc
 
 SECRET_NAME = "hmac.key"
 FINGERPRINT_NAME = "key_fingerprint"
@@ -83,13 +83,19 @@ def mentioned_parties(vault: Path, except_source: str) -> frozenset[str]:
 
 def reveal(vault: Path, party_key: str) -> list[dict[str, str | None]]:
     """Identities behind a key, as dicts of identity_kind, identity, name. Writes an audit line."""
+    if not (vault / SECRET_NAME).exists():
+        raise VaultError(f"There is no vault at {vault}. What to do: ask the officer who keeps it.")
     audit(vault, "reveal", party_key)
+    rows = _rows(vault, party_key)
+    return rows.select("identity_kind", "identity", "name").sort("identity_kind", "identity", "name").to_dicts()
+
+
+def _rows(vault: Path, party_key: str) -> pl.DataFrame:
     found = [
         pl.scan_parquet(p).filter(pl.col("party_key") == party_key).collect()
         for p in sorted((vault / "identities").glob("*/*.parquet"))
     ]
-    rows = pl.concat(found).unique(maintain_order=True) if found else pl.DataFrame(schema=Keyer.SCHEMA)
-    return rows.select("identity_kind", "identity", "name").sort("identity_kind", "identity", "name").to_dicts()
+    return pl.concat(found).unique(maintain_order=True) if found else pl.DataFrame(schema=Keyer.SCHEMA)
 
 
 def audit(vault: Path, action: str, party_key: str) -> None:
@@ -101,3 +107,27 @@ def audit(vault: Path, action: str, party_key: str) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a", encoding="utf-8") as handle:
         handle.write(json.dumps(line) + "\n")
+
+
+def find(vault: Path, lake: Path, text: str) -> list[tuple[str, str, bool]]:
+    """(kind, party key, whether any source mentions it) for a RUC, DNI, REINFO code or plate. Writes audit lines."""
+    compact = text.strip().replace(" ", "")
+    digits = compact.isascii() and compact.isdigit()
+    if digits and len(compact) == 11 and not is_valid_ruc(compact):
+        raise VaultError(f"{text!r} is not a RUC: its check digit or prefix is wrong. What to do: check for a typing error.")
+    if digits and len(compact) == 11:
+        kinds = ["RUC"]
+    elif digits and len(compact) == 8:
+        kinds = ["DNI", "REINFO"]
+    else:
+        kinds = ["REINFO", "PLATE"]
+    if not (vault / SECRET_NAME).exists():
+        raise VaultError(f"There is no vault at {vault}. What to do: run `antawasi run` first, on the machine that holds it.")
+    keyer = open_keyer(vault, lake)
+    found = []
+    for kind in kinds:
+        key = keyer.digest(*canonical(kind, compact))
+        audit(vault, "find", key)
+        found.append((canonical(kind, compact)[0], key, bool(_rows(vault, key).height)))
+    known = [f for f in found if f[2]]
+    return known or found

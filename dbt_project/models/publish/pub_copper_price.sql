@@ -1,3 +1,4 @@
+{{ config(meta={'trace': {'parent': 'fct_copper_price_month', 'on': ['month', 'source', 'is_synthetic']}}) }}
 -- Published: monthly world copper price; soles only where the month's exchange rate exists.
 select
     month,

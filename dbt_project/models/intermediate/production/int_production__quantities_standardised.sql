@@ -15,7 +15,7 @@ select
     current_rows.titular_name_key,
     current_rows.titular_company_name,
     current_rows.unit_name,
-    cast(current_rows.quantity / mass_units.unit_per_t as decimal(28, 12)) as fine_metal_t,
+    cast(current_rows.quantity * mass_units.t_per_unit as decimal(28, 12)) as fine_metal_t,
     current_rows.source_as_of,
     current_rows.is_synthetic,
     current_rows.landing_sha256,

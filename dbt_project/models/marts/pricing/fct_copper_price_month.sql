@@ -1,3 +1,4 @@
+{{ config(meta={'trace': {'where': {'commodity_name': 'Copper'}}}) }}
 -- World copper price by month in the newest vintage, in US$ per tonne, US cents per pound and soles per tonne.
 with prices as (
     select * from {{ ref('stg_worldbank_pinksheet__prices') }}

@@ -1,3 +1,4 @@
+{{ config(meta={'trace': {'where': {'commodity_name': 'Copper'}}}) }}
 -- How vintages revised the copper price: one row per month and vintage that has it.
 with vintages as (
     select

@@ -1,0 +1,69 @@
+# Antawasi. `make run` and `make test` are all that a newcomer needs; both set up what they use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+PRIVATE_UV := .uv/bin/uv
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export UV_NO_PROGRESS := 1
+
+.PHONY: help setup run test test-browser test-office dev lint format bench bench-full lock clean
+help:
+	@echo "make run           set up, take in the committed sample, build, check, publish, and say where everything is"
+	@echo "make test          set up and run every test that needs Python alone"
+	@echo "make dev           Dagster's pages and daemon on this machine only (http://127.0.0.1:3000)"
+	@echo "make lint          formatting, lint, types, contracts, SQL"
+	@echo "make bench         benchmarks at reduced sizes (bench-full: at the sizes of docs/en/method.md)"
+	@echo "make test-browser  the published page in a headless browser (needs chromium)"
+	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
+
+setup: $(VENV)/.installed
+
+# Exactly the locked packages, by hash; nothing is resolved here.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Antawasi needs Python 3.11 or later; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(UV)" || test -x $(PRIVATE_UV) || { echo "… installing uv in .uv/ (private to this folder)"; $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9.8'; }
+	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; \
+	test -x $(BIN)/python || $$uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV) || exit 1; \
+	echo "… installing the locked environment in $(VENV)/"; \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock && \
+	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable . && \
+	touch $@
+
+run: setup
+	@$(BIN)/antawasi run --sample
+
+test: setup
+	@$(BIN)/python -m pytest -q -m "not browser and not office"
+
+test-browser: setup
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "test-browser needs chromium"; exit 1; }
+	@$(BIN)/python -m pytest -q -m browser
+
+test-office: setup
+	@command -v soffice >/dev/null || { echo "test-office needs LibreOffice (soffice)"; exit 1; }
+	@$(BIN)/python -m pytest -q -m office
+
+dev: setup
+	@$(BIN)/python -m pipelines.dev
+
+lint: setup
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/antawasi contracts lint
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models dbt_project/tests
+	@$(BIN)/pyrefly check
+
+format: setup
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+bench-full: setup
+	@$(BIN)/python -m benchmarks --full
+
+lock:
+	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; $$uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock
+
+clean:
+	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .hypothesis .ruff_cache

@@ -1,0 +1,8 @@
+"""Declared production."""
+
+from pipelines.assets.raw import raw_assets, raw_checks
+from pipelines.sources import get_source
+
+SOURCES = (get_source("minem_production"),)
+ASSETS = [raw_assets(source) for source in SOURCES]
+CHECKS = [check for source in SOURCES for check in raw_checks(source)]

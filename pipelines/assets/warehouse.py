@@ -1,0 +1,144 @@
+"""The warehouse: dbt models as assets over the pinned lake, and the analysts' copy swapped in after a green build."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets, get_asset_key_for_model
+
+from pipelines import contracts, files, quality, warehouse
+from pipelines.contracts import TableContract
+from pipelines.errors import AntawasiError
+from pipelines.reporting import Reporter
+from pipelines.settings import DBT_DIR, Settings
+
+POOL = "duckdb_write"
+TARGET = DBT_DIR / "target"
+ANALYSTS_COPY = dg.AssetKey(["warehouse", "analysts_copy"])
+
+
+class Translator(DagsterDbtTranslator):
+    """Models belong to group `warehouse`; raw sources keep the keys of the raw assets."""
+
+    def get_group_name(self, dbt_resource_props: Any) -> str:
+        return "warehouse"
+
+
+def prepared_manifest(settings: Settings) -> Path:
+    """dbt's manifest, parsed anew only when a file of the dbt project changed since."""
+    # Relations are named after the build file also while parsing, else column lineage finds no parents.
+    os.environ["ANTAWASI_BUILD_DB"] = str(settings.build_db)
+    manifest, stamp = TARGET / "manifest.json", TARGET / "manifest.digest"
+    wanted = "\n".join(f"{p.relative_to(DBT_DIR)} {files.sha256_file(p)}" for p in warehouse.dbt_inputs())
+    if manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return manifest
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(
+        ["--quiet", "parse", "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(TARGET)]
+    )
+    if not result.success:
+        raise AntawasiError(f"The dbt project cannot be parsed: {result.exception}. What to do: mend the file that it names.")
+    stamp.write_text(wanted, encoding="utf-8")
+    return manifest
+
+
+def dbt_resource() -> DbtCliResource:
+    # `dbt` stands beside this Python also when Python is called by its path and nothing is on PATH.
+    beside = Path(sys.executable).with_name("dbt")
+    executable = str(beside) if beside.exists() else shutil.which("dbt") or "dbt"
+    return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=executable)
+
+
+def dbt_models(manifest: Path) -> dg.AssetsDefinition:
+    """Every model, seed and test of the dbt project over one pin of the lake."""
+    project = DbtProject(project_dir=DBT_DIR, profiles_dir=DBT_DIR, target_path=TARGET)
+
+    @dbt_assets(manifest=manifest, project=project, dagster_dbt_translator=Translator(), name="dbt_models", pool=POOL)
+    def models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
+    ) -> Iterator[Any]:
+        pinned = warehouse.pin(settings.lake)
+        require_checked(settings, pinned)
+        with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
+            warehouse.mount(settings, pinned)
+            reporter.step("dbt: models and their tests")
+            run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
+            try:
+                yield from run.stream().fetch_column_metadata()
+            finally:
+                release_build_file()
+            if not run.is_successful():
+                raise AntawasiError(failure(settings.warehouse / "dbt" / "run_results.json"))
+            if not context.is_subset:
+                warehouse.mark_built(settings, pinned, outcomes(run.get_artifact("run_results.json")))
+
+    return models
+
+
+def release_build_file() -> None:
+    """Reading column metadata leaves dbt's connection open in this process, and with it the file's lock."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+def failure(run_results: Path) -> str:
+    """Which models and tests failed and why, from dbt's own results."""
+    if not run_results.exists():
+        return "dbt ended before it ran anything. What to do: look at data/warehouse/dbt/dbt.log."
+    bad = [r for r in files.read_json(run_results)["results"] if r["status"] in ("error", "fail", "runtime error")]
+    told = [f"{r['unique_id'].split('.')[2]}: {' '.join(str(r['message']).split())[:400]}" for r in bad[:5]]
+    more = f" (and {len(bad) - 5} more)" if len(bad) > 5 else ""
+    return f"The warehouse was not built: {'; '.join(told)}{more}. The previous analysts' copy is untouched. What to do: mend the data or the model named here and run again."
+
+
+def outcomes(run_results: dict[str, Any]) -> dict[str, int]:
+    """How many models, seeds, unit tests and data tests ended how, such as {"test pass": 12, "model success": 9}."""
+    counts: dict[str, int] = {}
+    for result in run_results["results"]:
+        kind = result["unique_id"].split(".", 1)[0]
+        counts[f"{kind} {result['status']}"] = counts.get(f"{kind} {result['status']}", 0) + 1
+    return counts
+
+
+def require_checked(settings: Settings, pinned: warehouse.Pin) -> None:
+    """A lake file whose contract check has not passed stops the build, in whatever run it came."""
+    receipts = list(pinned.receipts)
+    for table in contracts.all_contracts().values():
+        if table.layer == "raw" and (unchecked := quality.pending(settings.lake, table, receipts)):
+            raise AntawasiError(
+                f"{len(unchecked)} lake file(s) of {table.name} have not passed their contract check "
+                f"(first: {unchecked[0].filename}). What to do: run `antawasi check` and look at what it says."
+            )
+
+
+@dg.asset(key=ANALYSTS_COPY, group_name="warehouse", pool=POOL, kinds={"duckdb"}, description="The file that analysts open read-only.")
+def analysts_copy(settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]) -> dg.MaterializeResult:
+    reporter.step("analysts' copy")
+    pinned = warehouse.pin(settings.lake)
+    with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
+        path = warehouse.write_analysts_copy(settings, pinned, warehouse.manifest(TARGET / "manifest.json"))
+    return dg.MaterializeResult(metadata={"file": dg.MetadataValue.path(str(path)), "bytes": path.stat().st_size})
+
+
+def published_check(models: dg.AssetsDefinition, table: TableContract) -> dg.AssetChecksDefinition:
+    """Blocking Great Expectations check of one published table, read from the build file."""
+
+    @dg.asset_check(name="published_contract", asset=get_asset_key_for_model([models], table.name), blocking=True, pool=POOL)
+    def check(settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]) -> dg.AssetCheckResult:
+        with warehouse.connect(settings.build_db, read_only=True) as connection:
+            frame = pl.from_arrow(connection.execute(f'SELECT * FROM publish."{table.name}"').to_arrow_table())
+        assert isinstance(frame, pl.DataFrame)
+        result = quality.check_frame(table, frame, table.name)
+        reporter.checked(table.name, [result])
+        return dg.AssetCheckResult(passed=result.passed, metadata={"failures": list(result.failures), "expectations": result.expectations})
+
+    return check
+
+

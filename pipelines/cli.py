@@ -1,0 +1,312 @@
+"""The `antawasi` command. Every command ends with 0 when all is well and says what to do when it is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import AntawasiError
+from pipelines.settings import SAMPLE_DIR, get_settings
+
+app = typer.Typer(
+    name="antawasi",
+    help="Antawasi: the open warehouse of Peru's artisanal and small-scale copper.\n\n"
+    "Start with `antawasi run --sample`, then `antawasi query \"SELECT * FROM publish.pub_copper_price LIMIT 5\"`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+contracts_app = typer.Typer(help="The data contracts: the one truth about every table.", no_args_is_help=True)
+identity_app = typer.Typer(help="From a person or company to its key and back. Needs the vault; writes an audit line.", no_args_is_help=True)
+app.add_typer(contracts_app, name="contracts")
+app.add_typer(identity_app, name="identity")
+
+#: Piped output has no width of its own: tables keep one that a file or a log can hold.
+_WIDTH = None if sys.stdout.isatty() else 160
+out, err = Console(width=_WIDTH), Console(stderr=True)
+
+EXIT_FAILED, EXIT_REFUSED_FILES = 1, 3
+Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="If another run is going on, wait this long for it.")]
+AsOf = Annotated[Optional[str], typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date of the release; by default the newest date of a published source.")]  # fmt: skip
+
+
+def main() -> None:
+    """Entry point: messages for persons on standard error, no traceback for what a person can mend."""
+    try:
+        app()
+    except AntawasiError as error:
+        err.print(f"[bold red]antawasi:[/bold red] {_plain(error)}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_FAILED)
+    except OSError as error:
+        err.print(f"[bold red]antawasi:[/bold red] {_plain(error)}", highlight=False, soft_wrap=True)
+        err.print("What to do: check that the path exists, may be written and has space; `antawasi doctor` helps.")
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        err.print("Stopped. What was finished is kept; run the same command to go on.")
+        sys.exit(130)
+
+
+def _plain(error: BaseException) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))
+
+
+def _reporter():
+    from pipelines.reporting import TerminalReporter
+
+    # A console of its own: standard output is turned to a log while Dagster and dbt work.
+    return TerminalReporter(Console(file=sys.stdout, width=_WIDTH))
+
+
+def _date(text: str | None) -> dt.date | None:
+    if text is None:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise AntawasiError(f"{text!r} is not a date. What to do: write it as YYYY-MM-DD.") from None
+
+
+@app.command()
+def run(
+    sample: Annotated[bool, typer.Option("--sample", help="Take the committed sample of real files.")] = False,
+    landing: Annotated[Optional[Path], typer.Option("--landing", metavar="DIR", help="Take the files of a folder with one folder per source.")] = None,
+    as_of: AsOf = None,
+    wait: Wait = 0,
+) -> None:
+    """The whole road: take files in, check them, build the warehouse, publish a release.
+
+    Without options it takes what waits in the inbox (data/inbox/<source>/). A second run with nothing new
+    does nothing and says so. Ends with 3 when everything went through but some file was refused.
+    """
+    from pipelines import house, summary
+
+    if sample and landing:
+        raise AntawasiError("--sample and --landing exclude each other. What to do: give one of them.")
+    settings, reporter = get_settings(), _reporter()
+    folder = SAMPLE_DIR if sample else landing
+    with house.house_lock(settings, wait):
+        did = house.run(settings, reporter, folder, _date(as_of))
+    summary.write_report(settings)
+    summary.print_run(out, settings, did)
+    if house.refused(settings):
+        raise typer.Exit(EXIT_REFUSED_FILES)
+
+
+@app.command()
+def ingest(
+    source: Annotated[Optional[str], typer.Argument(help="Source; all of them by default.")] = None,
+    file: Annotated[Optional[Path], typer.Option("--file", help="Take this file in (SOURCE is needed).")] = None,
+    as_of: Annotated[Optional[str], typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date that the source itself carries, where the file does not say it.")] = None,
+    period: Annotated[Optional[str], typer.Option("--period", metavar="YYYY[-MM]", help="Period that the file must be of.")] = None,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="The file holds simulated data.")] = False,
+    wait: Wait = 0,
+) -> None:
+    """Take files into landing, parse them into the lake and check them against their contracts."""
+    from pipelines import house, summary
+    from pipelines import landing as zone
+    from pipelines.sources import SLUGS, get_source
+
+    settings, reporter = get_settings(), _reporter()
+    with house.house_lock(settings, wait):
+        if file is not None:
+            if source is None:
+                raise AntawasiError("--file needs to know of which source it is. What to do: antawasi ingest SOURCE --file F.")
+            known = {"source_as_of": as_of} if as_of else {}
+            card, is_new = zone.land(
+                settings.landing, get_source(source), file, period=period, origin=known | ({"is_synthetic": True} if synthetic else {})
+            )
+            reporter.landed(card, is_new)
+            if not is_new:
+                out.print(f"{file.name} was landed before, on {card.landed_at[:19]} UTC; nothing counts twice.")
+        elif settings.inbox.exists():
+            house.take_in(settings, settings.inbox, reporter)
+        chosen = (get_source(source).slug,) if source else SLUGS
+        if house.look(settings).to_ingest or house.look(settings).to_check:
+            house.ingest_sources(settings, reporter, chosen, house.Orchestra(settings, reporter))
+    summary.print_ingest(out, reporter)
+    if any(r.status == "refused" for r in reporter.receipts):
+        raise typer.Exit(EXIT_REFUSED_FILES)
+
+
+@app.command()
+def fetch(source: Annotated[str, typer.Argument(help="Source with a public address: bcrp_series, worldbank_pinksheet, sunat_ruc, reinfo.")]) -> None:
+    """Get the newest file from its publisher into landing. The only command that uses the network."""
+    from pipelines import fetch as fetching
+
+    settings, reporter = get_settings(), _reporter()
+    with reporter.console.status(f"fetching {source}"):
+        cards = fetching.fetch(source, settings)
+    for card in cards:
+        out.print(f"landed {card.filename} ({card.bytes:,} bytes), source date {card.source_as_of or 'in the file'}")
+    if not cards:
+        out.print(f"{source}: nothing new at the publisher")
+
+
+@app.command()
+def build(wait: Wait = 0) -> None:
+    """Build the warehouse from the lake (dbt models and tests) and swap in the analysts' copy."""
+    from pipelines import house, summary, warehouse
+
+    settings, reporter = get_settings(), _reporter()
+    with house.house_lock(settings, wait):
+        if warehouse.is_current(settings, warehouse.pin(settings.lake)):
+            out.print("The warehouse is up to date with the lake; nothing to build.")
+        else:
+            house.Orchestra(settings, reporter).build()
+    summary.print_warehouse(out, settings)
+
+
+@app.command()
+def check(wait: Wait = 0) -> None:
+    """Check every lake file that has not passed its contract yet, and show what is refused or rejected."""
+    from pipelines import house, summary
+
+    settings, reporter = get_settings(), _reporter()
+    with house.house_lock(settings, wait):
+        results = house.check(settings, reporter)
+    summary.print_checks(out, settings, results)
+    if any(not r.passed for r in results):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def publish(as_of: AsOf = None, wait: Wait = 0) -> None:
+    """Publish a release from the analysts' copy: extracts, data package, page. Nothing new, no release."""
+    from pipelines import house
+    from pipelines.publish import release
+
+    settings = get_settings()
+    with house.house_lock(settings, wait):
+        done = release.publish(settings, _date(as_of))
+    out.print(f"{'Published' if done.is_new else 'Nothing changed since'} {done.version}: {done.path}")
+
+
+@app.command()
+def status() -> None:
+    """Every source: last file, date of the source, freshness against its cadence, rows, rejected, measured or simulated."""
+    from pipelines import summary
+
+    summary.print_status(out, get_settings())
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL on the analysts' copy (read-only).")],
+    format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet (parquet needs a redirected output).")] = "table",
+) -> None:
+    """Ask the analysts' copy. Example: antawasi query "SELECT * FROM publish.pub_copper_production LIMIT 5" """
+    from pipelines import asking
+
+    asking.query(get_settings(), sql, format, out)
+
+
+@app.command()
+def sql() -> None:
+    """Open an interactive DuckDB shell on the analysts' copy, if one is installed."""
+    from pipelines import asking
+
+    raise typer.Exit(asking.shell(get_settings(), out))
+
+
+@app.command()
+def trace(
+    table: Annotated[str, typer.Argument(help="Table of the warehouse, such as pub_copper_production.")],
+    key: Annotated[str, typer.Argument(help="Row: column=value pairs, comma-separated.")],
+) -> None:
+    """Walk a number back to its landing file and row.
+
+    Example: antawasi trace pub_copper_production month=2024-01-01,department_code=11,stratum_code=PPM,stage_code=CONCENTRACION
+    """
+    from pipelines import asking
+
+    asking.trace(get_settings(), table, key, out)
+
+
+@contracts_app.command("lint")
+def contracts_lint() -> None:
+    """Check every contract against the ODCS schema, and what is generated from them against drift."""
+    from pipelines import lint
+
+    problems = lint.problems()
+    for problem in problems:
+        err.print(problem, highlight=False, soft_wrap=True)
+    if problems:
+        raise typer.Exit(EXIT_FAILED)
+    out.print("All contracts are valid and nothing has drifted.")
+
+
+@contracts_app.command("generate")
+def contracts_generate() -> None:
+    """Write what is generated from the contracts: dbt properties and the data dictionary."""
+    from pipelines import lint
+
+    for path in lint.generate():
+        out.print(f"wrote {path}")
+
+
+@contracts_app.command("show")
+def contracts_show(table: Annotated[str, typer.Argument(help="Table, such as pub_copper_price.")]) -> None:
+    """One table's contract: grain, columns, types, units, codes."""
+    from pipelines import contracts
+
+    contract = contracts.contract(table)
+    shown = Table(title=f"{contract.name} v{contract.version}", caption=f"{contract.description}\nGrain: {contract.grain}")
+    for head in ("column", "type", "unit", "key", "class", "meaning / significado", "rule"):
+        shown.add_column(head, overflow="fold")
+    for c in contract.columns:
+        rule = "; ".join(
+            part for part in (
+                "required" if c.required else "", c.pattern or "", f">= {c.minimum:g}" if c.minimum is not None else "",
+                f"<= {c.maximum:g}" if c.maximum is not None else "", ", ".join(c.codes or ()),
+            ) if part
+        )  # fmt: skip
+        shown.add_row(c.name, c.physical_type, c.unit, str(c.key_position or ""), c.classification, f"{c.description} / {c.description_es}", rule)
+    out.print(shown)
+    if contract.limitations:
+        out.print(f"Limits: {contract.limitations}")
+
+
+@identity_app.command("find")
+def identity_find(text: Annotated[str, typer.Argument(metavar="RUC|DNI|CODE", help="RUC (11 digits), DNI (8), a REINFO code or a plate.")]) -> None:
+    """The party key of a RUC, DNI, REINFO code or plate."""
+    from pipelines import vault
+
+    settings = get_settings()
+    keys = vault.find(settings.vault, settings.lake, text)
+    for kind, key, known in keys:
+        out.print(f"{key}  {kind}  {'known to the house' if known else 'not mentioned by any source so far'}", highlight=False)
+
+
+@identity_app.command("reveal")
+def identity_reveal(key: Annotated[str, typer.Argument(help="Party key.")]) -> None:
+    """The person or company behind a party key."""
+    from pipelines import vault
+
+    settings = get_settings()
+    rows = vault.reveal(settings.vault, key)
+    if not rows:
+        raise AntawasiError(f"No identity is known for key {key}. What to do: check the key; it has 32 hexadecimal digits.")
+    for row in rows:
+        out.print(f"{row['identity_kind']} {row['identity']}  {row['name'] or ''}", highlight=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Check the installation and say how to mend it."""
+    from pipelines import checkup
+
+    findings = checkup.findings(get_settings())
+    marks: dict[Any, str] = {True: "[green]ok[/green]  ", False: "[red]mend[/red]", None: "[yellow]note[/yellow]"}
+    for finding in findings:
+        out.print(f"{marks[finding.ok]} {finding.what}" + (f"\n     What to do: {finding.remedy}" if finding.remedy else ""), highlight=False)
+    if any(f.ok is False for f in findings):
+        raise typer.Exit(EXIT_FAILED)

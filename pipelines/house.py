@@ -1,0 +1,238 @@
+"""One command over the whole road: look first at what there is to do, then let Dagster do only that, in process.
+
+Nothing heavy is imported while looking, so a run with nothing new ends at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import contracts, files, ingest, intake, lake, landing, quality, warehouse
+from pipelines.errors import AntawasiError
+from pipelines.ingest import Zones
+from pipelines.lake import Receipt
+from pipelines.reporting import Reporter
+from pipelines.settings import Settings
+from pipelines.sources import SLUGS, Source, all_sources, get_source
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+DAGSTER_YAML = """\
+# Written by Antawasi. Nothing phones home; one writer of DuckDB files at a time.
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: op
+"""
+
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is left to do, by step. An empty plan means that nothing changed."""
+
+    to_land: int
+    to_ingest: dict[str, int]
+    to_check: dict[str, int]
+    build: bool
+    publish: bool
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.to_land or self.to_ingest or self.to_check or self.build or self.publish)
+
+
+def look(settings: Settings, folder: Path | None = None) -> Plan:
+    """What a run would do now. `folder` is a drop folder; the inbox is always looked at too."""
+    zones = Zones.of(settings)
+    to_land = sum(len(intake.waiting(zones.landing, f)) for f in _folders(settings, folder))
+    to_ingest = {s.slug: len(jobs) for s in all_sources().values() if (jobs := ingest.pending(zones, s))}
+    receipts = lake.receipts(settings.lake)
+    to_check = {
+        t.name: len(waiting)
+        for t in contracts.all_contracts().values()
+        if t.layer == "raw" and (waiting := quality.pending(settings.lake, t, receipts))
+    }
+    lake_moves = bool(to_land or to_ingest)
+    build = lake_moves or not warehouse.is_current(settings, warehouse.pin(settings.lake))
+    return Plan(to_land, to_ingest, to_check, build, build or _release_is_due(settings))
+
+
+def _release_is_due(settings: Settings) -> bool:
+    from pipelines.publish import release
+
+    known = release.versions(settings.releases)
+    if not known or not (settings.releases / release.LATEST).exists():
+        return True
+    package = files.read_json(settings.releases / known[-1] / "datapackage.json")
+    published = release.read_published(settings.analysts_db)
+    return package["antawasi"]["content_digest"] != release.content_digest(published)
+
+
+def _folders(settings: Settings, folder: Path | None) -> list[Path]:
+    return [f for f in (folder, settings.inbox) if f is not None]
+
+
+@contextlib.contextmanager
+def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
+    """One run at a time; what a killed run left half-written is swept under the lock."""
+    with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
+        for zone in (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases):
+            files.sweep_temporaries(zone)
+        yield
+
+
+def take_in(settings: Settings, folder: Path, reporter: Reporter) -> list[intake.Intake]:
+    """Land what waits in a drop folder."""
+    waiting = intake.waiting(settings.landing, folder)
+    taken = []
+    with reporter.task("landing", len(waiting)) as advance:
+        for item in intake.take_in(settings.landing, waiting):
+            reporter.landed(item.card, item.is_new)
+            taken.append(item)
+            advance(1)
+    return taken
+
+
+class Orchestra:
+    """Runs the house's Dagster jobs in this process and keeps their record in the house's own instance."""
+
+    def __init__(self, settings: Settings, reporter: Reporter):
+        prepare_dagster_home(settings)
+        warnings.filterwarnings("ignore", module="dagster")
+        import dagster as dg
+
+        from pipelines.definitions import build_defs
+
+        self._dg, self._settings, self._reporter = dg, settings, reporter
+        self._defs = build_defs(settings, reporter=reporter)
+        self._instance = dg.DagsterInstance.get()
+
+    def ingest(self, source: Source) -> None:
+        """Ingest and check one source over every period that has files."""
+        from pipelines.assets.raw import PARTITIONS
+        from pipelines.jobs import ingest_job_name
+
+        tags: dict[str, str] = {}
+        if source.period:
+            keys = PARTITIONS[source.period].get_partition_keys()
+            wanted = sorted({c.partition for c in landing.cards(self._settings.landing, source.slug) if c.partition in set(keys)})
+            # The last key always: it also takes the files whose period the calendar does not hold.
+            tags = {
+                "dagster/asset_partition_range_start": wanted[0] if wanted else keys[-1],
+                "dagster/asset_partition_range_end": keys[-1],
+            }
+        self._execute(ingest_job_name(source.slug), tags=tags)
+
+    def build(self) -> None:
+        """dbt build and the analysts' copy."""
+        self._execute("build")
+
+    def publish(self, as_of: dt.date | None) -> None:
+        config = {"ops": {"releases__release": {"config": {"as_of": as_of.isoformat() if as_of else None}}}}
+        self._execute("publish", run_config=config)
+
+    def _execute(self, job: str, run_config: dict[str, Any] | None = None, tags: dict[str, str] | None = None) -> None:
+        log = self._settings.home / "logs" / f"{job}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # dbt and Dagster tell everything to standard output: that belongs in a log, the summary on the screen.
+        with open(log, "w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+            result = self._defs.resolve_job_def(job).execute_in_process(
+                instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=tags
+            )
+        if not result.success:
+            raise AntawasiError(_reason(result))
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The innermost cause of a failed run, in one sentence."""
+    for event in result.all_events:
+        if event.is_step_failure or event.is_failure:
+            error = getattr(event.event_specific_data, "error", None)
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                text = error.message.strip().split("\n\n")[0]
+                return text.split(": ", 1)[-1] if "errors." in text.split(":")[0] else text
+    return "A check that blocks has failed; the lines above say which rows and why. What to do: mend the file or its contract."
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Dagster's instance stands in the house, with telemetry off."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(DAGSTER_YAML, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+def ingest_sources(settings: Settings, reporter: Reporter, slugs: tuple[str, ...], orchestra: Orchestra) -> None:
+    """Ingest the named sources that have something to do, in the order in which they depend on one another."""
+    zones = Zones.of(settings)
+    for slug in SLUGS:
+        source = get_source(slug)
+        if slug in slugs and (ingest.pending(zones, source) or _unchecked(settings, source)):
+            orchestra.ingest(source)
+
+
+def _unchecked(settings: Settings, source: Source) -> bool:
+    receipts = lake.receipts(settings.lake)
+    return any(quality.pending(settings.lake, contracts.contract(t), receipts) for t in source.tables)
+
+
+def check(settings: Settings, reporter: Reporter) -> list[quality.CheckResult]:
+    """Run every contract check that has not passed yet; results of all lake files."""
+    receipts = lake.receipts(settings.lake)
+    results = []
+    for table in contracts.all_contracts().values():
+        if table.layer != "raw":
+            continue
+        with reporter.task(f"{table.name}: contract", len(quality.pending(settings.lake, table, receipts))) as advance:
+            found = []
+            for result in quality.check_table(settings.lake, table, receipts):
+                found.append(result)
+                if not result.was_known:
+                    advance(1)
+        reporter.checked(table.name, found)
+        results += found
+    return results
+
+
+def refused(settings: Settings) -> list[Receipt]:
+    """Landing files that are refused as things stand."""
+    return [r for r in lake.receipts(settings.lake) if r.status == "refused"]
+
+
+def run(settings: Settings, reporter: Reporter, folder: Path | None, as_of: dt.date | None) -> bool:
+    """The whole road, doing only what is left to do. Returns False when there was nothing."""
+    plan = look(settings, folder)
+    if plan.is_empty:
+        return False
+    for drop in _folders(settings, folder):
+        if drop.exists() or drop == folder:
+            take_in(settings, drop, reporter)
+    orchestra = Orchestra(settings, reporter)
+    ingest_sources(settings, reporter, SLUGS, orchestra)
+    if not warehouse.is_current(settings, warehouse.pin(settings.lake)):
+        orchestra.build()
+    if _release_is_due(settings):
+        orchestra.publish(as_of)
+    return True
+
+

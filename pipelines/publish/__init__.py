@@ -1,0 +1,1 @@
+"""Published products: extracts, data package, page and release."""

@@ -1,0 +1,97 @@
+"""One published table as CSV, XLSX and Parquet, and all of them as one public DuckDB file. Byte-reproducible."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import xlsxwriter
+
+from pipelines.contracts import TableContract
+from pipelines.errors import PublishRefused
+from pipelines.warehouse import STORAGE_VERSION, connect
+
+XLSX_MAX_ROWS = 1_048_575
+SYNTHETIC_NOTE = "DATOS SIMULADOS, NO MEDIDOS / SIMULATED DATA, NOT MEASURED"
+
+
+def write_csv(frame: pl.DataFrame, target: Path) -> None:
+    """UTF-8 with BOM, comma, decimal point: what a spreadsheet opens with its accents intact."""
+    frame.write_csv(target, include_bom=True, line_terminator="\n")
+
+
+def write_parquet(frame: pl.DataFrame, target: Path) -> None:
+    frame.write_parquet(target, compression="zstd", compression_level=3, statistics=True)
+
+
+def write_xlsx(frame: pl.DataFrame, contract: TableContract, target: Path, *, readme: list[str], notes: list[str], as_of: dt.date) -> None:
+    """Workbook with sheets LEEME, datos, diccionario and notas; text columns stay text, so that 02 stays 02.
+
+    Raises:
+        PublishRefused: more rows than a sheet holds.
+    """
+    if frame.height > XLSX_MAX_ROWS:
+        raise PublishRefused(
+            f"{contract.name} has {frame.height:,} rows, a sheet holds {XLSX_MAX_ROWS:,}. What to do: publish it split by year."
+        )
+    book = xlsxwriter.Workbook(target, {"strings_to_numbers": False})
+    book.set_properties({"title": contract.name, "author": "Antawasi", "created": dt.datetime.combine(as_of, dt.time())})
+    bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+    date = book.add_format({"num_format": "yyyy-mm-dd"})
+    text, wrap = book.add_format({"num_format": "@"}), book.add_format({"text_wrap": True, "valign": "top"})
+    _lines(book.add_worksheet("LEEME"), readme, wrap)
+    sheet = book.add_worksheet("datos")
+    for j, column in enumerate(contract.columns):
+        sheet.write_string(0, j, column.name, bold)
+        values = frame[column.name]
+        if column.dtype == pl.String:
+            for i, value in enumerate(values, start=1):
+                if value is not None:
+                    sheet.write_string(i, j, value, text)
+        elif column.dtype == pl.Date:
+            for i, value in enumerate(values, start=1):
+                if value is not None:
+                    sheet.write_datetime(i, j, dt.datetime.combine(value, dt.time()), date)
+        elif column.dtype == pl.Boolean:
+            for i, value in enumerate(values, start=1):
+                if value is not None:
+                    sheet.write_boolean(i, j, value)
+        else:
+            for i, value in enumerate(values.cast(pl.Float64), start=1):
+                if value is not None:
+                    sheet.write_number(i, j, value)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, frame.height, len(contract.columns) - 1)
+    sheet.set_column(0, len(contract.columns) - 1, 18)
+    dictionary = book.add_worksheet("diccionario")
+    heads = ("columna", "título", "tipo", "unidad", "descripción", "description (English)", "códigos")
+    for j, head in enumerate(heads):
+        dictionary.write_string(0, j, head, bold)
+    for i, c in enumerate(contract.columns, start=1):
+        row = (c.name, c.title_es, c.physical_type, c.unit or "", c.description_es, c.description, ", ".join(c.codes or ()))
+        for j, value in enumerate(row):
+            dictionary.write_string(i, j, value, wrap)
+    dictionary.set_column(0, 3, 22)
+    dictionary.set_column(4, 6, 48)
+    _lines(book.add_worksheet("notas"), notes, wrap)
+    book.close()
+
+
+def _lines(sheet, lines: list[str], wrap) -> None:
+    sheet.set_column(0, 0, 110)
+    for i, line in enumerate(lines):
+        sheet.write_string(i, 0, line, wrap)
+
+
+def write_public_db(tables: dict[str, pl.DataFrame], target: Path) -> None:
+    """One DuckDB file, created empty and filled with the published tables only, readable by DuckDB 1.2 to 2.0."""
+    with connect(":memory:") as connection:
+        connection.execute("SET threads = 1")
+        connection.execute(f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS public_db (STORAGE_VERSION '{STORAGE_VERSION}')")
+        for name, frame in tables.items():
+            connection.register("outgoing", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+            connection.execute(f'CREATE TABLE public_db."{name}" AS FROM outgoing')
+            connection.unregister("outgoing")
+        connection.execute("CHECKPOINT public_db")
+        connection.execute("DETACH public_db")
