@@ -142,13 +142,33 @@ def fetch(source: Annotated[str, typer.Argument(help="Source with a public addre
     """Get the newest file from its publisher into landing. The only command that uses the network."""
     from pipelines import fetch as fetching
 
-    settings, reporter = get_settings(), _reporter()
-    with reporter.console.status(f"fetching {source}"):
-        cards = fetching.fetch(source, settings)
-    for card in cards:
-        out.print(f"landed {card.filename} ({card.bytes:,} bytes), source date {card.source_as_of or 'in the file'}")
-    if not cards:
-        out.print(f"{source}: nothing new at the publisher")
+    with _fetch_progress() as progress:
+        results = fetching.fetch(source, get_settings(), progress=progress)
+    for got in results:
+        out.print(f"{got.status}: {got.card.filename} ({got.card.bytes:,} bytes), source date {got.card.source_as_of or 'not known yet'}")
+    out.print("Next: `antawasi run` takes it through the house.")
+
+
+def _fetch_progress():
+    """A progress bar per downloaded file, on the fetchers' callback (file, done, total, unit)."""
+    import contextlib
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    @contextlib.contextmanager
+    def bars():
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} {task.fields[unit]}"), TimeElapsedColumn())
+        with Progress(*columns, console=err, disable=not err.is_terminal) as shown:
+            tasks: dict[str, Any] = {}
+
+            def progress(file: str, done: int, total: int | None, unit: str) -> None:
+                if file not in tasks:
+                    tasks[file] = shown.add_task(file, total=total, unit=unit)
+                shown.update(tasks[file], completed=done, total=total)
+
+            yield progress
+
+    return bars()
 
 
 @app.command()

@@ -197,10 +197,10 @@ class _Work:
     def finish(self, base: Receipt) -> Receipt:
         """Judge the whole file, then make its lake files visible: vault first, receipt (by the caller) last."""
         first = self.tables[0].name
-        if not self.rows_in[first] and not self.out_of_scope:
+        if not any(self.rows_in.values()) and not self.out_of_scope:
             raise FileRefused(
                 "the file holds no rows",
-                expected=f"at least one row for {first}",
+                expected=f"at least one row for {' or '.join(self.rows_in)}",
                 remedy="ask the producer for the complete file",
             )
         for table in self.tables:

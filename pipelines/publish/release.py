@@ -246,9 +246,10 @@ def _datapackage(
                 "path": path.name,
                 "format": suffix,
                 "mediatype": media,
-                "bytes": path.stat().st_size,
                 "hash": f"sha256:{files.sha256_file(path)}",
             }
+            if suffix == "csv":  # frictionless counts no bytes in binary tables and calls any stated size wrong
+                resource["bytes"] = path.stat().st_size
             if suffix == "csv":
                 resource |= {"type": "table", "encoding": "utf-8-sig", "schema": _table_schema(contract)}
             resources.append(resource)

@@ -1,0 +1,27 @@
+{#
+  One spelling for comparing place names: upper case, no accents, anything but letters and digits is one space.
+  A name that is only blank is null.
+#}
+{% macro place_name_key(column) -%}
+    nullif(trim(regexp_replace(upper({{ unaccented(column) }}), '[^A-Z0-9]+', ' ', 'g')), '')
+{%- endmacro %}
+
+{% macro unaccented(column) -%}
+    {{ return(adapter.dispatch('unaccented', 'antawasi')(column)) }}
+{%- endmacro %}
+
+{% macro duckdb__unaccented(column) -%}
+    strip_accents({{ column }})
+{%- endmacro %}
+
+{% macro default__unaccented(column) -%}
+    translate({{ column }}, 'áéíóúüñÁÉÍÓÚÜÑ', 'aeiouunAEIOUUN')
+{%- endmacro %}
+
+{# Staging models whose place names are matched; a source with place names adds one line. #}
+{% macro sources_with_place_names() -%}
+    {{ return({
+        'minem_production': 'stg_minem_production__quantities',
+        'reinfo': 'stg_reinfo__registrations',
+    }) }}
+{%- endmacro %}

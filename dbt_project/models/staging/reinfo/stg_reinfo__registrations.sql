@@ -1,0 +1,27 @@
+-- One row per registration listed by a snapshot; a snapshot is one layout at one source date.
+select
+    layout_code,
+    source_row_id,
+    party_key,
+    party_kind,
+    party_name,
+    representative_name_key,
+    reinfo_key,
+    mining_right_id_ingemmet,
+    mining_right_id_was_repaired,
+    mining_right_name,
+    is_free_area,
+    department_name,
+    province_name,
+    district_name,
+    department_code,
+    activity_code,
+    status_code,
+    inscription_year,
+    latitude_deg,
+    longitude_deg,
+    has_plausible_coordinates,
+    layer_updated_date,
+    {{ lineage() }},
+    {{ is_current(['layout_code', '_source_as_of']) }} as is_current
+from {{ source('raw', 'reinfo__registrations') }}

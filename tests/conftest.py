@@ -1,0 +1,86 @@
+"""Shared fixtures: zones in a temporary folder, and one whole house built once from the committed sample."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import landing
+from pipelines.identity import Keyer
+from pipelines.ingest import Zones, ingest_all, pending
+from pipelines.lake import Receipt
+from pipelines.settings import PROJECT_ROOT, SAMPLE_DIR, Settings
+from pipelines.sources import Context, get_source
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+os.environ["ANTAWASI_PROFILE"] = "test"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(profile="test", home=tmp_path / "home", workers=1, http_politeness_s=0)
+
+
+@pytest.fixture
+def zones(settings: Settings) -> Zones:
+    return Zones.of(settings)
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context(keyer=Keyer(b"k" * 32), filename="test")
+
+
+@pytest.fixture
+def take(zones: Zones):
+    """Land and ingest one file; its receipt."""
+
+    def _take(slug: str, path: Path, *, as_of: str | None = None, period: str | None = None, **origin) -> Receipt:
+        source = get_source(slug)
+        stated = {"source_as_of": as_of} if as_of else {}
+        card, _ = landing.land(zones.landing, source, path, period=period, origin=stated | origin)
+        list(ingest_all(pending(zones, source)))
+        from pipelines import lake
+
+        receipt = lake.read_receipt(zones.lake, slug, card.sha256)
+        assert receipt is not None
+        return receipt
+
+    return _take
+
+
+def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person would, with its data in `home`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines", *arguments],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"ANTAWASI_HOME": str(home), "ANTAWASI_PROFILE": "test"} | environment,
+        capture_output=True,
+        text=True,
+    )
+    if check and done.returncode != 0:
+        raise AssertionError(f"antawasi {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a house built from the sample with `antawasi run --sample`. Read it, do not change it."""
+    home = tmp_path_factory.mktemp("house")
+    done = antawasi("run", "--sample", home=home)
+    (home / "run.out").write_text(done.stdout, encoding="utf-8")
+    return home
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    return SAMPLE_DIR
+
+
+TODAY = dt.date(2026, 11, 23)
