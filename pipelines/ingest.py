@@ -176,7 +176,7 @@ class _Work:
             self.rows_in[table.name] += frame.height
             frame = _without_orphans(table, frame, lost)
             accepted, rejected = contracts.check_rows(table, frame, self.card.filename)
-            lost[table.name] = _lost_keys(table, frame, rejected)
+            lost[table.name] = _lost_keys(table, frame, accepted)
             self.raw[table.name].write(accepted)
             if rejected.height:
                 rejected = lake.mask_rejected(rejected)
@@ -250,9 +250,9 @@ def _without_orphans(table: TableContract, frame: pl.DataFrame, lost: dict[str, 
     return marked.with_columns(problem.alias("_problem")).drop("_orphan")
 
 
-def _lost_keys(table: TableContract, frame: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+def _lost_keys(table: TableContract, frame: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """Keys of a frame that no accepted row has; a repeated document's key lives on in the first one."""
     if not table.key:
         return pl.DataFrame()
-    return frame.filter(pl.col("_row_number").is_in(rejected["_row_number"].implode())).select(table.key).unique()
-
-
+    keys = frame.select(table.key).unique()
+    return keys.join(accepted.select(table.key), on=list(table.key), how="anti", nulls_equal=True)

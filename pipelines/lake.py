@@ -125,7 +125,11 @@ class TableWriter:
         table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.oldest())
         with files.disk_errors(str(self._target)):
             if self._writer is None:
-                self._writer = pq.ParquetWriter(self._tmp, table.schema, compression="zstd", compression_level=1)
+                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing.
+                repeating = [c for c in table.column_names if not c.endswith(("_key", "_row_number"))]
+                self._writer = pq.ParquetWriter(
+                    self._tmp, table.schema, compression="zstd", compression_level=1, use_dictionary=repeating
+                )
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=122_880)
         self.rows += frame.height

@@ -69,16 +69,20 @@ def write_identities(path: Path, identities: pl.DataFrame) -> None:
 
 
 def mentioned_parties(vault: Path, except_source: str) -> frozenset[str]:
-    """Party keys that sources other than `except_source` mention (the taxpayer roll's scope)."""
+    """Identities (`RUC:...`, `DNI:...`) that sources other than `except_source` mention: the taxpayer roll's scope.
+
+    Identities and not keys, so that eighteen million lines need not be keyed to find a few thousand; they stay
+    in memory and go nowhere.
+    """
     frames = [
-        pl.read_parquet(p, columns=["party_key", "identity_kind"])
+        pl.read_parquet(p, columns=["identity_kind", "identity"])
         for p in sorted((vault / "identities").glob("*/*.parquet"))
         if p.parent.name != except_source
     ]
     if not frames:
         return frozenset()
     everyone = pl.concat(frames).filter(pl.col("identity_kind").is_in(["RUC", "DNI"]))
-    return frozenset(everyone["party_key"].unique())
+    return frozenset(everyone.select(pl.concat_str("identity_kind", "identity", separator=":")).to_series().unique())
 
 
 def reveal(vault: Path, party_key: str) -> list[dict[str, str | None]]:

@@ -1,5 +1,7 @@
 """The warehouse: dbt models as assets over the pinned lake, and the analysts' copy swapped in after a green build."""
 
+import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -9,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets, get_asset_key_for_model
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets, get_asset_key_for_model
 
 from pipelines import contracts, files, quality, warehouse
 from pipelines.contracts import TableContract
@@ -72,7 +74,7 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             try:
                 yield from run.stream().fetch_column_metadata()
             finally:
-                release_build_file()
+                release_build_file(run)
             if not run.is_successful():
                 raise AntawasiError(failure(settings.warehouse / "dbt" / "run_results.json"))
             if not context.is_subset:
@@ -81,11 +83,16 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
     return models
 
 
-def release_build_file() -> None:
+def release_build_file(run: DbtCliInvocation) -> None:
     """Reading column metadata leaves dbt's connection open in this process, and with it the file's lock."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+    if run.adapter is not None:
+        run.adapter.cleanup_connections()
+        with contextlib.suppress(Exception):  # nothing was opened: then there is nothing to close
+            DuckDBConnectionManager.env().close()
     DuckDBConnectionManager.close_all_connections()
+    gc.collect()  # cursors of finished threads hold the file until they are collected
 
 
 def failure(run_results: Path) -> str:

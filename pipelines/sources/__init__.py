@@ -50,7 +50,7 @@ class Context:
     """What a parser may know besides the file.
 
     `period` is set only when the drop folder declared it; `scope` (the taxpayer roll) is the set of
-    party keys that other sources mention, None for no filter.
+    identities (`RUC:...`, `DNI:...`) that other sources mention, None for no filter.
     """
 
     keyer: Keyer

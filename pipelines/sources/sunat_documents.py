@@ -1,0 +1,567 @@
+"""Electronic documents of SUNAT (UBL 2.x): invoices, notes, purchase settlements, waybills, and the tax office's answers.
+
+Input is one XML or a zip of many. Every tree is walked once, below `UBLExtensions` only for the older
+generation's additional information; signatures are passed over. Elements are told by local name, so default
+and prefixed namespaces read alike. Parties, plates and licences become keys; street addresses are not kept;
+free text is masked. A broken member of an archive is one rejected row, not a refused archive.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from lxml import etree
+
+from pipelines.errors import FileRefused
+from pipelines.identity import DOCUMENT_KINDS, canonical, company_name, is_valid_ruc, mask
+from pipelines.sources import Batch, Context, Identified, Source
+from pipelines.sources.common import check_zip, open_zip, read_small, squeeze
+
+DOCUMENTS, LINES, RECEIPTS = "sunat_documents__documents", "sunat_documents__lines", "sunat_documents__receipts"
+SOURCE = Source(
+    slug="sunat_documents",
+    group="intermediary",
+    period="month",
+    tables=(DOCUMENTS, LINES, RECEIPTS),
+    producer="Issuers of electronic documents under SUNAT's UBL formats",
+    licence="Confidencial: entregado por las partes",
+    attribution="Comprobantes electrónicos (formato UBL de SUNAT) entregados por las partes",
+    title_es="Comprobantes y guías electrónicas (SUNAT)",
+)
+
+BATCH_DOCUMENTS = 1_000
+MAX_XML_BYTES = 20 << 20
+#: Root element -> document type where the document itself carries none.
+ROOTS = {
+    "Invoice": None,
+    "SelfBilledInvoice": "04",
+    "CreditNote": "07",
+    "DebitNote": "08",
+    "DespatchAdvice": None,
+    "ApplicationResponse": None,
+}
+TYPES = ("01", "03", "04", "07", "08", "09", "31")
+_LINE = ("InvoiceLine", "CreditNoteLine", "DebitNoteLine", "DespatchLine")
+_FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
+_KG = {"KGM": 1, "TNE": 1000}
+
+Group = dict[str, list[Any]]
+
+
+def identify(path: Path) -> Identified:
+    """Period and date of the first document."""
+    for _, root, _ in _roots(path):
+        if root is not None:
+            for child in root:
+                if _local(child) in ("IssueDate", "ResponseDate") and child.text:
+                    return Identified(period=child.text.strip()[:7], source_as_of=child.text.strip()[:10])
+    return Identified()
+
+
+def parse(path: Path, context: Context) -> Iterator[Batch]:
+    """Batches of `BATCH_DOCUMENTS`; memory does not grow with the archive. `_row_number` is a document's ordinal."""
+    collected = _Collected(context)
+    for name, root, problem in _roots(path):
+        collected.add(name, root, problem)
+        if collected.size >= BATCH_DOCUMENTS:
+            yield collected.batch()
+    if collected.size:
+        yield collected.batch()
+
+
+def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
+    """(name, parsed root, problem) of every document: the file itself, or the members of the archive by name.
+
+    Raises:
+        FileRefused: a lone document that is no XML, or an archive that may not be opened.
+    """
+    with open(path, "rb") as handle:
+        is_zip = handle.read(2) == b"PK"
+    if not is_zip:
+        root, problem = _parse_xml(read_small(path, MAX_XML_BYTES))
+        if problem:
+            raise FileRefused(
+                problem.split("|", 2)[2],
+                expected="one well-formed XML document without a DTD",
+                remedy="ask the issuer for the signed XML again",
+                file=path,
+            )
+        yield path.name, root, None
+        return
+    with open_zip(path) as archive:
+        for member in check_zip(archive, path):
+            if member.file_size == 0 or not member.filename.lower().endswith(".xml"):
+                continue  # portals put empty `dummy` entries and PDFs beside the documents
+            name = member.filename.rsplit("/", 1)[-1]
+            if member.file_size > MAX_XML_BYTES:
+                yield name, None, f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}"
+                continue
+            try:
+                data = archive.read(member)
+            except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+                yield name, None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
+                continue
+            yield name, *_parse_xml(data)
+
+
+_PARSER_OPTIONS = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False, "remove_comments": True}
+
+
+def _parse_xml(data: bytes) -> tuple[Any, str | None]:
+    """(root, None) or (None, problem). Documents with a DTD are refused: entities can blow up or reach out."""
+    parser = etree.XMLParser(**_PARSER_OPTIONS)
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        return None, f"xml|member_name|not well-formed XML ({str(error)[:120]}), expected a complete document"
+    if root.getroottree().docinfo.internalDTD is not None:
+        return None, "xml|member_name|the document declares a DTD or entities, expected none"
+    return root, None
+
+
+_names: dict[str, str] = {}
+
+
+def _local(element: Any) -> str:
+    """Local name of an element; "" for processing instructions. Memoised: a few hundred names make up every document."""
+    tag = element.tag
+    name = _names.get(tag)
+    if name is None:
+        name = tag.rpartition("}")[2] if isinstance(tag, str) else ""
+        if isinstance(tag, str) and len(_names) < 10_000:
+            _names[tag] = name
+    return name
+
+
+def _walk(element: Any, prefix: str, found: Group) -> Group:
+    """Leaves below `element` by their path of local names, in document order."""
+    for child in element:
+        name = _local(child)
+        if len(child):
+            _walk(child, f"{prefix}{name}/", found)
+        elif name:
+            found.setdefault(prefix + name, []).append(child)
+    return found
+
+
+def _groups(root: Any) -> dict[str, list[Group]]:
+    """The root's children: leaves under "" and each larger child as a group under its name."""
+    top: Group = {}
+    groups: dict[str, list[Group]] = {"": [top]}
+    for child in root:
+        name = _local(child)
+        if name == "UBLExtensions":
+            for information in child.iterdescendants("{*}AdditionalInformation"):
+                groups["AdditionalMonetaryTotal"] = [_walk(e, "", {}) for e in information if _local(e) == "AdditionalMonetaryTotal"]
+                groups["AdditionalProperty"] = [_walk(e, "", {}) for e in information if _local(e) == "AdditionalProperty"]
+        elif name == "Signature":
+            continue
+        elif len(child):
+            groups.setdefault(name, []).append(_walk(child, "", {}))
+        elif name:
+            top.setdefault(name, []).append(child)
+    return groups
+
+
+def _text(group: Group | None, *paths: str) -> str | None:
+    """Text of the first leaf among `paths` that has any."""
+    if group:
+        for path in paths:
+            for leaf in group.get(path, ()):
+                if leaf.text and leaf.text.strip():
+                    return leaf.text.strip()
+    return None
+
+
+def _attribute(group: Group | None, path: str, name: str) -> str | None:
+    leaves = group.get(path) if group else None
+    return leaves[0].get(name) if leaves else None
+
+
+def _first(groups: dict[str, list[Group]], name: str) -> Group | None:
+    found = groups.get(name)
+    return found[0] if found else None
+
+
+def document_number(text: str | None) -> str | None:
+    """Series and number without the number's leading zeros, as documents refer to one another."""
+    if not text:
+        return None
+    series, dash, number = text.strip().upper().partition("-")
+    return f"{series}-{number.lstrip('0') or '0'}" if dash else series
+
+
+class _Party:
+    """One party of a document: its identity as written, and what may stay of it."""
+
+    __slots__ = ("identity", "key", "kind", "name", "raw_name")
+
+    def __init__(self, context: Context, scheme: str | None, identity: str | None, name: str | None):
+        self.identity = (identity or "").strip()
+        self.raw_name = squeeze(name or "") or None
+        self.kind = self.key = self.name = None
+        if self.identity and self.identity.strip("-0"):
+            written = DOCUMENT_KINDS.get(scheme or ("6" if len(self.identity) == 11 else "1"), "FOREIGN_TAX")
+            self.kind, value = canonical(written, self.identity)
+            self.key = context.keyer.key(written, self.identity, self.raw_name)
+            self.name = company_name(self.kind, value, self.raw_name)
+
+    def secrets(self) -> list[str]:
+        """What free text must not repeat of this party."""
+        return [s for s in (self.identity, None if self.name else self.raw_name) if s]
+
+
+def _party(context: Context, group: Group | None, inner: str = "Party/") -> _Party:
+    """A party of either generation: `PartyIdentification/ID@schemeID`, or `CustomerAssignedAccountID`."""
+    path = f"{inner}PartyIdentification/ID"
+    scheme = _attribute(group, path, "schemeID") or _attribute(group, "CustomerAssignedAccountID", "schemeID")
+    return _Party(
+        context,
+        scheme or _text(group, "AdditionalAccountID"),
+        _text(group, path, "CustomerAssignedAccountID"),
+        _text(group, f"{inner}PartyLegalEntity/RegistrationName", f"{inner}PartyName/Name"),
+    )
+
+
+class _Collected:
+    """Documents read since the last batch, column by column."""
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._ordinal = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._rows: dict[str, list[dict[str, Any]]] = {DOCUMENTS: [], LINES: [], RECEIPTS: []}
+        self.size = 0
+
+    def batch(self) -> Batch:
+        tables = {t: pl.DataFrame(rows, schema=_SCHEMAS[t]) for t, rows in self._rows.items() if rows or t == DOCUMENTS}
+        self._reset()
+        return Batch(tables)
+
+    def add(self, name: str, root: Any, problem: str | None) -> None:
+        self._ordinal += 1
+        self.size += 1
+        base = {"_row_number": self._ordinal, "member_name": _masked_name(name)}
+        kind = _local(root) if root is not None else ""
+        if problem is None and kind not in ROOTS:
+            problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
+        if problem:
+            self._rows[DOCUMENTS].append(base | {"_problem": problem, "_verbatim": base["member_name"]})
+            return
+        groups = _groups(root)
+        top = groups[""][0]
+        issued = _text(top, "IssueDate") or ""
+        if issued:
+            self._context.check_period(issued[:7], base["member_name"])
+        if kind == "ApplicationResponse":
+            self._rows[RECEIPTS].append(base | _receipt(self._context, groups, top, name))
+            return
+        document, lines = _document(self._context, kind, groups, top, name)
+        self._rows[DOCUMENTS].append(base | document)
+        for line in lines:
+            line["_row_number"] = self._ordinal
+        self._rows[LINES] += lines
+
+
+def _masked_name(name: str) -> str:
+    """The file's name without the RUC in it."""
+    return mask(name) or ""
+
+
+def _name_agrees(name: str, ruc: str, code: str | None, number: str | None) -> bool | None:
+    """Whether RUC-TYPE-SERIES-NUMBER of the file's name is what the content says; None for other names."""
+    match = _FILE_NAME.match(name)
+    if match is None:
+        return None
+    return (match[1], match[2], f"{match[3].upper()}-{match[4]}") == (ruc, code, number)
+
+
+def _document(
+    context: Context, kind: str, groups: dict[str, list[Group]], top: Group, name: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    code = _text(top, "InvoiceTypeCode", "DespatchAdviceTypeCode") or ROOTS[kind]
+    number = document_number(_text(top, "ID"))
+    if kind == "DespatchAdvice":
+        issuer, fields, secrets = _despatch(context, groups, code)
+    else:
+        issuer, fields, secrets = _voucher(context, groups, top, code)
+    key = context.keyer.digest("DOCUMENT", f"{issuer.identity}-{code}-{number}") if issuer.identity and number else None
+    problem = fields.pop("_problem", None)
+    if code not in TYPES:
+        problem, code = f"document_type|document_type_code|found '{code}', expected one of {', '.join(TYPES)}", None
+    elif issuer.kind in ("RUC", "DNI") and len(issuer.identity) == 11 and not is_valid_ruc(issuer.identity):
+        problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong check digit or prefix, expected a valid RUC"
+    document = {
+        "document_key": key,
+        "document_type_code": code,
+        "document_id_sunat": number,
+        "issue_date": _text(top, "IssueDate"),
+        "issue_time": (_text(top, "IssueTime") or "")[:8] or None,
+        "ubl_version": _text(top, "UBLVersionID"),
+        "file_name_agrees": _name_agrees(name, issuer.identity, code, number),
+        "issuer_key": issuer.key,
+        "issuer_kind": issuer.kind,
+        "issuer_name": issuer.name,
+        "note": mask(_joined(top, "Note"), secrets),
+        "_problem": problem,
+        "_verbatim": f"{_masked_name(name)}; type {code}; {number}" if problem else None,
+        **fields,
+    }
+    lines = [
+        _line(key, i, group, secrets)
+        for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
+    ]
+    return document, lines
+
+
+def _joined(group: Group, path: str) -> str | None:
+    texts = [squeeze(leaf.text) for leaf in group.get(path, ()) if leaf.text and leaf.text.strip()]
+    return " | ".join(texts) or None
+
+
+def _voucher(
+    context: Context, groups: dict[str, list[Group]], top: Group, code: str | None
+) -> tuple[_Party, dict[str, Any], list[str]]:
+    """Invoices, notes and purchase settlements. In a settlement (04) the customer issues and the seller supplies."""
+    supplier = _party(context, _first(groups, "AccountingSupplierParty"))
+    customer = _party(context, _first(groups, "AccountingCustomerParty"))
+    issuer, other = (customer, supplier) if code == "04" else (supplier, customer)
+    total = _first(groups, "LegalMonetaryTotal") or _first(groups, "RequestedMonetaryTotal")
+    tax = _first(groups, "TaxTotal")
+    taxable, igv = _igv(tax)
+    response = _first(groups, "DiscrepancyResponse")
+    affected = _first(groups, "BillingReference")
+    delivery = _first(groups, "DeliveryTerms") or _first(groups, "Delivery")
+    fields = {
+        "counterparty_key": other.key,
+        "counterparty_kind": other.kind,
+        "counterparty_name": other.name,
+        "currency_code": _text(top, "DocumentCurrencyCode") or _attribute(total, "PayableAmount", "currencyID"),
+        "operation_type_code": _attribute(top, "InvoiceTypeCode", "listID") or _text(top, "ProfileID"),
+        "line_extension_amount": _text(total, "LineExtensionAmount"),
+        "taxable_amount": taxable,
+        "igv_amount": igv,
+        "tax_amount": _text(tax, "TaxAmount"),
+        "tax_inclusive_amount": _text(total, "TaxInclusiveAmount"),
+        "payable_amount": _text(total, "PayableAmount"),
+        **_payment(context, groups),
+        "credit_reason_code": _text(response, "ResponseCode"),
+        "affected_document_id_sunat": document_number(
+            _text(response, "ReferenceID") or _text(affected, "InvoiceDocumentReference/ID")
+        ),
+        "affected_document_type_code": _text(affected, "InvoiceDocumentReference/DocumentTypeCode"),
+        "related_documents": _related(groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"),
+        "extraction_location_type_code": _text(
+            delivery, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
+        ),
+        "extraction_ubigeo_code": _text(delivery, "DeliveryLocation/Address/ID"),
+    }
+    return issuer, fields, [*supplier.secrets(), *customer.secrets()]
+
+
+def _igv(tax: Group | None) -> tuple[str | None, str | None]:
+    """(taxable, IGV) amounts of the subtotals under tax scheme 1000; the taxable one only where every subtotal has it."""
+    if not tax:
+        return None, None
+    schemes = tax.get("TaxSubtotal/TaxCategory/TaxScheme/ID", [])
+    amounts = tax.get("TaxSubtotal/TaxAmount", [])
+    bases = tax.get("TaxSubtotal/TaxableAmount", [])
+    for i, scheme in enumerate(schemes):
+        if (scheme.text or "").strip() == "1000" and len(amounts) == len(schemes):
+            return (bases[i].text if len(bases) == len(schemes) else None), amounts[i].text
+    return None, None
+
+
+def _payment(context: Context, groups: dict[str, list[Group]]) -> dict[str, Any]:
+    """Form of payment and SPOT deposit (detracción), of either generation. The bank account is keyed: it is personal."""
+    fields: dict[str, Any] = {}
+    for terms in groups.get("PaymentTerms", ()):
+        what = (_text(terms, "ID") or "").lower()
+        if what.startswith("detrac"):
+            fields |= {
+                "detraction_code": _text(terms, "PaymentMeansID"),
+                "detraction_pct": _text(terms, "PaymentPercent"),
+                "detraction_amount": _text(terms, "Amount"),
+                "detraction_currency_code": _attribute(terms, "Amount", "currencyID"),
+            }
+        elif what == "formapago" and "payment_form" not in fields:
+            fields["payment_form"] = _text(terms, "PaymentMeansID")
+    account = next((a for m in groups.get("PaymentMeans", ()) if (a := _text(m, "PayeeFinancialAccount/ID"))), None)
+    for total in groups.get("AdditionalMonetaryTotal", ()):
+        if _text(total, "ID") == "2003":
+            fields |= {
+                "detraction_pct": _text(total, "Percent"),
+                "detraction_amount": _text(total, "PayableAmount"),
+                "detraction_currency_code": _attribute(total, "PayableAmount", "currencyID"),
+            }
+    for item in groups.get("AdditionalProperty", ()):
+        if _text(item, "ID") == "3000":
+            fields["detraction_code"] = _text(item, "Value")
+        elif _text(item, "ID") == "3001":
+            account = account or _text(item, "Value")
+    fields["detraction_account_key"] = context.keyer.key("ACCOUNT", account)
+    return fields
+
+
+def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
+    """Referenced documents as JSON [{"type", "id"}]; the parties that issued them are not kept."""
+    found = [
+        {"type": _text(g, "DocumentTypeCode"), "id": mask(document_number(_text(g, "ID")))}
+        for n in names
+        for g in groups.get(n, ())
+        if _text(g, "ID")
+    ]
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else None
+
+
+def _despatch(context: Context, groups: dict[str, list[Group]], code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
+    """Waybills of the sender (09) and the carrier (31), both generations."""
+    issuer = _party(context, _first(groups, "DespatchSupplierParty"))
+    recipient = _party(context, _first(groups, "DeliveryCustomerParty"))
+    shipment = _first(groups, "Shipment")
+    sender = _party(context, shipment, "Delivery/Despatch/DespatchParty/")
+    carrier = _party(context, shipment, "ShipmentStage/CarrierParty/")
+    names = [t for t in (_text(shipment, "ShipmentStage/DriverPerson/FirstName"), _text(shipment, "ShipmentStage/DriverPerson/FamilyName")) if t]
+    driver = _Party(
+        context,
+        _attribute(shipment, "ShipmentStage/DriverPerson/ID", "schemeID"),
+        _text(shipment, "ShipmentStage/DriverPerson/ID"),
+        " ".join(names),
+    )
+    licence = _text(shipment, "ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
+    plates = [
+        leaf.text.strip()
+        for path in (
+            "TransportHandlingUnit/TransportEquipment/ID",
+            "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
+            "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+        )
+        for leaf in (shipment or {}).get(path, ())
+        if leaf.text and leaf.text.strip()
+    ]
+    keys = [context.keyer.key("PLATE", p) for p in plates]
+    weight, problem = _weight_kg(shipment)
+    fields = {
+        "sender_key": sender.key if code == "31" else issuer.key,
+        "counterparty_key": recipient.key,
+        "counterparty_kind": recipient.kind,
+        "counterparty_name": recipient.name,
+        "carrier_key": issuer.key if code == "31" else carrier.key,
+        "carrier_name": issuer.name if code == "31" else carrier.name,
+        "driver_key": driver.key,
+        "licence_key": context.keyer.key("LICENCE", licence, driver.raw_name),
+        "plate_key": keys[0] if keys else None,
+        "second_plate_key": keys[1] if len(keys) > 1 else None,
+        "gross_weight_kg": weight,
+        "transport_mode_code": _text(shipment, "ShipmentStage/TransportModeCode"),
+        "transfer_reason_code": _text(shipment, "HandlingCode"),
+        "transfer_start_date": _text(shipment, "ShipmentStage/TransitPeriod/StartDate"),
+        "origin_ubigeo_code": _text(shipment, "Delivery/Despatch/DespatchAddress/ID", "OriginAddress/ID"),
+        "destination_ubigeo_code": _text(shipment, "Delivery/DeliveryAddress/ID"),
+        "related_documents": _related(groups, "AdditionalDocumentReference", "OrderReference"),
+        "_problem": problem,
+    }
+    people = [s for p in (issuer, recipient, sender, carrier, driver) for s in p.secrets()]
+    return issuer, fields, [*people, *names, *plates, *([licence] if licence else [])]
+
+
+def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
+    """(gross weight in kg as text, problem): KGM as it is, TNE times 1000, any other unit a problem."""
+    written = _text(shipment, "GrossWeightMeasure")
+    if written is None:
+        return None, None
+    unit = _attribute(shipment, "GrossWeightMeasure", "unitCode") or "KGM"
+    if unit not in _KG:
+        return None, f"unit|gross_weight_kg|found unit '{unit[:10]}', expected KGM or TNE"
+    if unit == "TNE" and re.fullmatch(r"\d+(\.\d+)?", written):
+        whole, _, part = written.partition(".")
+        return f"{whole}{part[:3].ljust(3, '0')}.{part[3:] or '0'}", None
+    return written, None
+
+
+_QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
+
+
+def _line(key: str | None, ordinal: int, group: Group, secrets: list[str]) -> dict[str, Any]:
+    quantity = next((q for q in _QUANTITIES if q in group), "")
+    properties = {
+        (c.text or "").strip(): mask(squeeze(v.text or ""), secrets)
+        for c, v in zip(
+            group.get("Item/AdditionalItemProperty/NameCode", ()), group.get("Item/AdditionalItemProperty/Value", ()), strict=False
+        )
+    }
+    tax = group.get("TaxTotal/TaxSubtotal/TaxCategory/TaxScheme/ID", [])
+    amounts = group.get("TaxTotal/TaxSubtotal/TaxAmount", [])
+    igv = next((a.text for s, a in zip(tax, amounts, strict=False) if (s.text or "").strip() == "1000"), None)
+    return {
+        "document_key": key,
+        "line_number": _text(group, "ID") or str(ordinal),
+        "line_ordinal": ordinal,
+        "item_description": mask(squeeze(_text(group, "Item/Description", "Item/Name") or "") or None, secrets),
+        "quantity": _text(group, quantity) if quantity else None,
+        "quantity_unit_code": _attribute(group, quantity, "unitCode") if quantity else None,
+        "unit_price_amount": _text(group, "Price/PriceAmount"),
+        "line_extension_amount": _text(group, "LineExtensionAmount"),
+        "igv_amount": igv,
+        "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
+        "item_properties": json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else None,
+    }
+
+
+def _receipt(context: Context, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
+    """The tax office's answer (CDR) to one document."""
+    answer = _first(groups, "DocumentResponse")
+    number = document_number(_text(answer, "DocumentReference/ID", "Response/ReferenceID"))
+    match = _FILE_NAME.match(name)
+    sender = _Party(context, "6", _text(_first(groups, "ReceiverParty"), "PartyIdentification/ID"), None)
+    ruc, code = (match[1], match[2]) if match else (sender.identity, _text(answer, "DocumentReference/DocumentTypeCode"))
+    secrets = sender.secrets()
+    return {
+        "receipt_id_sunat": _text(top, "ID"),
+        "document_key": context.keyer.digest("DOCUMENT", f"{ruc}-{code}-{number}") if ruc and code and number else None,
+        "document_id_sunat": number,
+        "document_type_code": code,
+        "issuer_key": sender.key,
+        "response_code": _text(answer, "Response/ResponseCode"),
+        "response_description": mask(_text(answer, "Response/Description"), secrets),
+        "note": mask(_joined(top, "Note"), secrets),
+        "response_date": _text(top, "ResponseDate", "IssueDate"),
+        "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
+        "file_name_agrees": None if match is None else f"{match[3].upper()}-{match[4]}" == number,
+        "_problem": None if number else "reference|document_id_sunat|the answer names no document, expected its series and number",
+    }
+
+
+def _schema(columns: str) -> dict[str, Any]:
+    typed = {"_row_number": pl.Int64, "file_name_agrees": pl.Boolean, "line_ordinal": pl.Int32}
+    return {c: typed.get(c, pl.String) for c in columns.split()}
+
+
+_SCHEMAS = {
+    DOCUMENTS: _schema(
+        "_row_number document_key document_type_code document_id_sunat issue_date issue_time ubl_version member_name "
+        "file_name_agrees issuer_key issuer_kind issuer_name counterparty_key counterparty_kind counterparty_name sender_key "
+        "carrier_key carrier_name driver_key licence_key plate_key second_plate_key currency_code operation_type_code "
+        "line_extension_amount taxable_amount igv_amount tax_amount tax_inclusive_amount payable_amount payment_form "
+        "detraction_code detraction_pct detraction_amount detraction_currency_code detraction_account_key credit_reason_code "
+        "affected_document_id_sunat affected_document_type_code related_documents extraction_location_type_code "
+        "extraction_ubigeo_code gross_weight_kg transport_mode_code transfer_reason_code transfer_start_date "
+        "origin_ubigeo_code destination_ubigeo_code note _problem _verbatim"
+    ),
+    LINES: _schema(
+        "_row_number document_key line_number line_ordinal item_description quantity quantity_unit_code unit_price_amount "
+        "line_extension_amount igv_amount product_code_sunat item_properties"
+    ),
+    RECEIPTS: _schema(
+        "_row_number receipt_id_sunat document_key document_id_sunat document_type_code issuer_key response_code "
+        "response_description note response_date response_time file_name_agrees member_name _problem"
+    ),
+}

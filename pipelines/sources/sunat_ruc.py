@@ -1,0 +1,277 @@
+"""The taxpayer roll ("padrón reducido del RUC"): 18 million lines, read as a stream.
+
+Quirks: latin-1 with bytes 0x80-0x9F that stop some decoders, or an already damaged copy in UTF-8 with U+FFFD for
+every accent; `|` between 15 columns and one more at the end; no quoting; `-` and `----` are missing; values are
+cut at fixed widths. Data minimisation: only parties that other sources mention are kept, the rest is counted
+as out of scope; addresses are not kept at all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import polars as pl
+
+from pipelines.errors import FileRefused
+from pipelines.identity import canonical_ruc_expr, company_name_expr, valid_rucs
+from pipelines.sources import Batch, Context, Identified, Source
+from pipelines.sources.common import MAX_LINE_BYTES, check_header, check_zip, fold_header, is_html, open_zip
+
+TABLE = "sunat_ruc__taxpayers"
+SOURCE = Source(
+    slug="sunat_ruc",
+    group="reference",
+    period=None,
+    tables=(TABLE,),
+    producer="SUNAT, padrón reducido del RUC",
+    licence="Información pública de SUNAT",
+    attribution="SUNAT, padrón reducido del RUC",
+    title_es="Padrón reducido del RUC (SUNAT)",
+    url="http://www2.sunat.gob.pe/padron_reducido_ruc.zip",
+    scoped=True,
+)
+
+#: Titles as folded, with `?` for the letters that a damaged copy has lost.
+TITLES = (
+    "RUC", "NOMBRE_O_RAZON_SOCIAL", "ESTADO_DEL_CONTRIBUYENTE", "CONDICION_DE_DOMICILIO", "UBIGEO", "TIPO_DE_VIA",
+    "NOMBRE_DE_VIA", "CODIGO_DE_ZONA", "TIPO_DE_ZONA", "NUMERO", "INTERIOR", "LOTE", "DEPARTAMENTO", "MANZANA", "KILOMETRO",
+)  # fmt: skip
+_KEPT = ("ruc", "name", "taxpayer_status", "domicile_condition", "ubigeo_code")
+CHUNK_BYTES = 16 << 20
+#: Names are cut at this width in the full roll.
+NAME_WIDTH = 100
+_PIPE, _NEWLINE = ord("|"), ord("\n")
+
+
+def identify(path: Path) -> Identified:
+    """The date of the zip's member; a plain file carries no date."""
+    if not zipfile.is_zipfile(path):
+        return Identified()
+    with open_zip(path) as archive:
+        member = _member(archive, path)
+        return Identified(source_as_of=dt.date(*member.date_time[:3]).isoformat())
+
+
+def parse(path: Path, context: Context) -> Iterator[Batch]:
+    """Batches of about `CHUNK_BYTES`; memory does not grow with the file. `_row_number` is the file's line.
+
+    Without a scope every taxpayer is kept and keyed, but no identity is remembered for the vault: a house
+    always gives a scope.
+    """
+    with _open(path) as stream:
+        header = _read_header(stream, path)
+        encoding = "utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1"
+        line = 2
+        for chunk in _chunks(stream, path):
+            frame, lines = _frame(chunk, encoding, line)
+            yield _batch(frame, context)
+            line += lines
+
+
+def _is_utf8(header: bytes) -> bool:
+    try:
+        return not header.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        return False
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    if path.stat().st_size == 0:
+        raise FileRefused("the file is empty", expected="the taxpayer roll", remedy="download it again", file=path)
+    with open(path, "rb") as plain:
+        if plain.read(2) != b"PK":
+            plain.seek(0)
+            yield plain
+            return
+    with open_zip(path) as archive, archive.open(_member(archive, path)) as stream:
+        try:
+            yield stream  # type: ignore[misc]
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise FileRefused(
+                f"the archive is damaged ({error})", expected="a complete zip", remedy="download it again", file=path
+            ) from None
+
+
+def _member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    members = [m for m in check_zip(archive, path) if m.filename.lower().endswith(".txt")]
+    if len(members) != 1:
+        raise FileRefused(
+            f"the archive holds {len(members)} .txt files",
+            expected="exactly one, padron_reducido_ruc.txt",
+            remedy="check that it is the taxpayer roll",
+            file=path,
+        )
+    return members[0]
+
+
+def _read_header(stream: IO[bytes], path: Path) -> bytes:
+    header = stream.readline(MAX_LINE_BYTES + 1)
+    if len(header) > MAX_LINE_BYTES:
+        raise _too_long(path, 1)
+    if is_html(header):
+        raise FileRefused("the file is a web page", expected="the taxpayer roll", remedy="download it again", file=path)
+    text = header.decode("utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1").strip("\r\n\ufeff ")
+    cells = text.split("|")
+    if len(cells) == 1:
+        other = next((d for d in (";", "\t", ",") if d in text), None)
+        raise FileRefused(
+            f"the titles are separated by {other!r}" if other else "the first line has no column titles",
+            expected="15 titles separated by '|'",
+            remedy="use the file as SUNAT publishes it",
+            file=path,
+            place="line 1",
+        )
+    if cells[-1] == "":
+        cells.pop()
+    check_header([_title(c) for c in cells], TITLES, TITLES, path, "line 1")
+    if tuple(map(_title, cells)) != TITLES:
+        raise FileRefused(
+            "the columns stand in another order",
+            expected=", ".join(TITLES),
+            remedy="use the file as SUNAT publishes it, or teach the parser the new order",
+            file=path,
+            place="line 1",
+        )
+    return header
+
+
+def _title(cell: str) -> str:
+    """The known title that a possibly damaged one stands for, else the folded cell itself."""
+    if "\ufffd" not in cell:
+        return fold_header(cell)
+    damaged = cell.upper().replace(" ", "_")
+    return next(
+        (t for t in TITLES if len(t) == len(damaged) and all(d in (c, "\ufffd") for c, d in zip(t, damaged, strict=True))),
+        damaged,
+    )
+
+
+def _chunks(stream: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Whole lines, about `CHUNK_BYTES` at a time; a last line without its end is a line."""
+    rest = b""
+    lines = 1
+    while data := stream.read(CHUNK_BYTES):
+        data = rest + data
+        cut = data.rfind(b"\n") + 1
+        if len(data) - cut > MAX_LINE_BYTES:
+            raise _too_long(path, lines + data.count(b"\n") + 1)
+        if cut:
+            lines += data.count(b"\n", 0, cut)
+            yield data[:cut]
+        rest = data[cut:]
+    if rest.strip():
+        yield rest + b"\n"
+
+
+def _too_long(path: Path, line: int) -> FileRefused:
+    return FileRefused(
+        f"the line is longer than {MAX_LINE_BYTES:,} bytes",
+        expected="one taxpayer a line",
+        remedy="the file lost its line ends; download it again",
+        file=path,
+        place=f"line {line}",
+    )
+
+
+def _frame(chunk: bytes, encoding: str, first_line: int) -> tuple[pl.DataFrame, int]:
+    """(rows with `_KEPT` as text, `valid` for the RUC, `_row_number` and `_problem`; how many lines).
+
+    Lines with another number of `|` than 15 are told apart by counting bytes, before anything is parsed.
+    """
+    raw = np.frombuffer(chunk, dtype=np.uint8)
+    ends = np.flatnonzero(raw == _NEWLINE)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    pipes = np.add.reduceat((raw == _PIPE).view(np.uint8), starts, dtype=np.uint32)
+    sound = pipes == len(TITLES)
+    numbers = np.arange(first_line, first_line + len(ends))
+    valid = valid_rucs(raw, starts[sound])
+    broken = np.flatnonzero(~sound & (ends > starts))
+    if not sound.all():
+        chunk = b"".join(chunk[starts[i] : ends[i] + 1] for i in np.flatnonzero(sound))
+    frame = _read(chunk, encoding).with_columns(
+        pl.Series("valid", valid),
+        pl.Series("_row_number", numbers[sound], dtype=pl.Int64),
+        pl.lit(None, dtype=pl.String).alias("_problem"),
+    )
+    if len(broken):
+        told = [f"width|-|found {pipes[i]} separators, expected {len(TITLES)}" for i in broken]
+        bad = pl.DataFrame({"_row_number": numbers[broken], "_problem": told, "valid": [False] * len(broken)})
+        frame = pl.concat([frame, bad], how="diagonal")
+    return frame, len(ends)
+
+
+def _read(chunk: bytes, encoding: str) -> pl.DataFrame:
+    """The kept columns of sound lines, as text."""
+    if not chunk:
+        return pl.DataFrame(schema=dict.fromkeys(_KEPT, pl.String))
+    text = chunk if encoding == "utf-8" and _is_valid_utf8(chunk) else chunk.decode(encoding, errors="replace").encode()
+    columns = list(range(len(_KEPT)))
+    frame = pl.read_csv(text, separator="|", quote_char=None, has_header=False, columns=columns, infer_schema=False)
+    frame.columns = list(_KEPT)
+    return frame
+
+
+def _is_valid_utf8(chunk: bytes) -> bool:
+    try:
+        chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _batch(frame: pl.DataFrame, context: Context) -> Batch:
+    wrong = pl.lit("ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC")
+    checked = frame.with_columns(
+        *(_present(c) for c in _KEPT[1:]),
+        pl.when(pl.col("_problem").is_null() & ~pl.col("valid")).then(wrong).otherwise(pl.col("_problem")).alias("_problem"),
+        pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
+    )
+    out_of_scope = 0
+    if context.scope is not None:
+        kept = checked.filter(pl.col("_problem").is_not_null() | pl.col("identity").is_in(list(context.scope)))
+        out_of_scope, checked = checked.height - kept.height, kept
+    return Batch({TABLE: _table(checked, context)}, out_of_scope)
+
+
+def _present(column: str) -> pl.Expr:
+    """Without spaces around, and null for the marks of a missing value."""
+    return pl.col(column).str.strip_chars(" ").replace(["-", "--", "---", "----", ""], None).alias(column)
+
+
+def _table(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+    name = pl.col("name")
+    told = frame.with_columns(
+        pl.col("identity").str.slice(0, 3).alias("party_kind"),
+        pl.when(pl.col("valid")).then(company_name_expr(pl.col("ruc"), name)).alias("party_name"),
+        (name.str.len_chars() >= NAME_WIDTH).fill_null(False).alias("name_is_truncated"),
+        name.str.contains("\ufffd", literal=True).fill_null(False).alias("has_mojibake"),
+        pl.when(pl.col("ubigeo_code").str.contains(r"^[0-9]{6}$")).then(pl.col("ubigeo_code")).alias("ubigeo_code"),
+        _party_keys(frame, context).alias("party_key"),
+        pl.when(pl.col("_problem").is_not_null()).then(_verbatim()).alias("_verbatim"),
+    )
+    return told.drop("ruc", "name", "valid", "identity")
+
+
+def _party_keys(frame: pl.DataFrame, context: Context) -> pl.Series:
+    if context.scope is None:
+        keyed = frame["identity"].is_not_null()
+        digests = context.keyer.digest_all(frame["identity"].filter(keyed))
+        if keyed.all():
+            return digests
+        at = pl.Series("i", np.flatnonzero(keyed.to_numpy()))
+        return pl.Series("party_key", [None] * frame.height, dtype=pl.String).scatter(at, digests)
+    rucs = [ruc if valid else None for ruc, valid in zip(frame["ruc"], frame["valid"], strict=True)]
+    return context.keyer.keys("RUC", pl.Series("party_key", rucs, dtype=pl.String), frame["name"])
+
+
+def _verbatim() -> pl.Expr:
+    """What a rejected line may show: no name and no number, only what says nothing about who it is."""
+    shown = [pl.concat_str(pl.lit(f"{c}="), pl.col(c).fill_null("")) for c in ("taxpayer_status", "domicile_condition", "ubigeo_code")]
+    return pl.concat_str(shown, separator="; ")
