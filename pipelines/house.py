@@ -154,20 +154,26 @@ class Orchestra:
                 instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=tags
             )
         if not result.success:
-            raise AntawasiError(_reason(result))
+            raise AntawasiError(_reason(result, log))
 
 
-def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The innermost cause of a failed run, in one sentence."""
+def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
+    """The innermost cause of a failed run: our own message as it is, anything else with the log to look at."""
     for event in result.all_events:
-        if event.is_step_failure or event.is_failure:
-            error = getattr(event.event_specific_data, "error", None)
-            while error is not None and error.cause is not None:
-                error = error.cause
-            if error is not None:
-                text = error.message.strip().split("\n\n")[0]
-                return text.split(": ", 1)[-1] if "errors." in text.split(":")[0] else text
-    return "A check that blocks has failed; the lines above say which rows and why. What to do: mend the file or its contract."
+        error = getattr(event.event_specific_data, "error", None) if event.is_step_failure or event.is_failure else None
+        causes = []
+        while error is not None:
+            causes.append(error)
+            error = error.cause
+        known = [e for e in causes if e.cls_name and e.cls_name in _OUR_ERRORS]
+        told = known or [e for e in causes if e.cls_name != "_RemoteTraceback"]
+        if told:
+            message = told[-1].message.strip()
+            return message.partition(": ")[2] if known else f"{message.splitlines()[0]} The log is {log}."
+    return f"A check that blocks has failed; the lines above say which rows and why, the log is {log}. What to do: mend the file or its contract."
+
+
+_OUR_ERRORS = {c.__name__ for c in (AntawasiError, *AntawasiError.__subclasses__())}
 
 
 def prepare_dagster_home(settings: Settings) -> None:

@@ -162,6 +162,7 @@ class _Work:
         self.zones, self.card, self.tables, self.keyer = zones, card, tables, keyer
         self.raw = {t.name: lake.raw_writer(zones.lake, t, card) for t in tables}
         self.bad = {t.name: lake.rejected_writer(zones.lake, t, card) for t in tables}
+        self.parents = {t.properties.get("parent_table") for t in tables}
         self.rows_in = dict.fromkeys(self.raw, 0)
         self.out_of_scope = 0
         self.identities: list[pl.DataFrame] = []
@@ -176,7 +177,8 @@ class _Work:
             self.rows_in[table.name] += frame.height
             frame = _without_orphans(table, frame, lost)
             accepted, rejected = contracts.check_rows(table, frame, self.card.filename)
-            lost[table.name] = _lost_keys(table, frame, accepted)
+            if table.name in self.parents:
+                lost[table.name] = _lost_keys(table, frame, accepted)
             self.raw[table.name].write(accepted)
             if rejected.height:
                 rejected = lake.mask_rejected(rejected)
@@ -252,7 +254,5 @@ def _without_orphans(table: TableContract, frame: pl.DataFrame, lost: dict[str, 
 
 def _lost_keys(table: TableContract, frame: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     """Keys of a frame that no accepted row has; a repeated document's key lives on in the first one."""
-    if not table.key:
-        return pl.DataFrame()
     keys = frame.select(table.key).unique()
     return keys.join(accepted.select(table.key), on=list(table.key), how="anti", nulls_equal=True)

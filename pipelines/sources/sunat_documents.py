@@ -8,6 +8,7 @@ free text is masked. A broken member of an archive is one rejected row, not a re
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import zipfile
@@ -55,12 +56,17 @@ Group = dict[str, list[Any]]
 
 
 def identify(path: Path) -> Identified:
-    """Period and date of the first document."""
+    """Period and date of the first document that has a date; else the date of an archive's first member."""
     for _, root, _ in _roots(path):
-        if root is not None:
-            for child in root:
-                if _local(child) in ("IssueDate", "ResponseDate") and child.text:
-                    return Identified(period=child.text.strip()[:7], source_as_of=child.text.strip()[:10])
+        for child in root if root is not None else ():
+            if _local(child) in ("IssueDate", "ResponseDate") and child.text:
+                return Identified(period=child.text.strip()[:7], source_as_of=child.text.strip()[:10])
+    if zipfile.is_zipfile(path):
+        with open_zip(path) as archive:
+            dates = [m.date_time[:3] for m in check_zip(archive, path) if m.file_size]
+        if dates:
+            packed = dt.date(*dates[0]).isoformat()
+            return Identified(period=packed[:7], source_as_of=packed)
     return Identified()
 
 
@@ -235,6 +241,7 @@ class _Collected:
     def __init__(self, context: Context):
         self._context = context
         self._ordinal = 0
+
         self._reset()
 
     def _reset(self) -> None:
@@ -273,7 +280,7 @@ class _Collected:
 
 def _masked_name(name: str) -> str:
     """The file's name without the RUC in it."""
-    return mask(name) or ""
+    return re.sub(r"(?<![0-9])[0-9]{11}(?![0-9])", "[RUC]", name)
 
 
 def _name_agrees(name: str, ruc: str, code: str | None, number: str | None) -> bool | None:
