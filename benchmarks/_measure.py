@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,19 +26,25 @@ class Figures:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A demand on the figures: `value` gives the number reached, which has to be at least `least` or at most `most`."""
+    """A promise: the number reached has to be at most `most`, or at least `least`."""
 
     what: str
-    value: Callable[[Mapping[str, Figures]], float]
-    least: float | None = None
+    reached: float
     most: float | None = None
+    least: float | None = None
 
-    def met(self, reached: float) -> bool:
-        return (self.least is None or reached >= self.least) and (self.most is None or reached <= self.most)
+    @property
+    def met(self) -> bool:
+        return (self.most is None or self.reached <= self.most) and (self.least is None or self.reached >= self.least)
 
     @property
     def demand(self) -> str:
-        return f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
+        return f"<= {self.most:g}" if self.most is not None else f">= {self.least:g}"
+
+
+def this(module: str, *arguments: str) -> list[str]:
+    """Command line that runs another benchmark module of this package in a fresh interpreter."""
+    return [sys.executable, "-m", f"benchmarks.{module}", *arguments]
 
 
 def run_once(argv: Sequence[str]) -> Figures:
@@ -84,28 +90,28 @@ def _median(seen: Sequence[Figures]) -> Figures:
     return Figures(*(statistics.median(column) for column in columns))
 
 
-def table(title: str, figures: Mapping[str, Figures], baseline: str, targets: Sequence[Target] = ()) -> bool:
-    """Print the figures with their ratios to `baseline`, then the targets; True when every target is met."""
+def show(title: str, figures: Mapping[str, Figures], targets: Sequence[Target], baseline: str | None = None) -> bool:
+    """Print the figures (with ratios to `baseline`, where one is named), then the promises; True when all are kept."""
     from rich.console import Console
     from rich.table import Table
 
     console, shown = Console(), Table(title=title)
-    for heading in ("candidate", "CPU s", "wall s", "peak MB", f"CPU / {baseline}", f"wall / {baseline}"):
+    ratios = [f"CPU / {baseline}", f"wall / {baseline}"] if baseline else []
+    for heading in ("candidate", "CPU s", "wall s", "peak MB", *ratios):
         shown.add_column(heading, justify="left" if heading == "candidate" else "right")
-    base = figures[baseline]
     for name, f in figures.items():
-        shown.add_row(
-            name, f"{f.cpu_s:.2f}", f"{f.wall_s:.2f}", f"{f.peak_mb:,.0f}",
-            f"{f.cpu_s / base.cpu_s:.2f}", f"{f.wall_s / base.wall_s:.2f}",
-        )  # fmt: skip
+        cells = [name, f"{f.cpu_s:.2f}", f"{f.wall_s:.2f}", f"{f.peak_mb:,.0f}"]
+        if baseline:
+            base = figures[baseline]
+            cells += [f"{f.cpu_s / base.cpu_s:.2f}", f"{f.wall_s / base.wall_s:.2f}"]
+        shown.add_row(*cells)
     console.print(shown)
-    judged = Table(title="targets")
-    for heading in ("target", "wanted", "reached", ""):
+    judged = Table(title="promises")
+    for heading in ("promise", "wanted", "reached", ""):
         judged.add_column(heading)
-    reached = [target.value(figures) for target in targets]
-    for target, value in zip(targets, reached, strict=True):
-        verdict = "met" if target.met(value) else "[bold]NOT MET[/bold]"
-        judged.add_row(target.what, target.demand, f"{value:.2f}", verdict)
-    if targets:
-        console.print(judged)
-    return all(target.met(value) for target, value in zip(targets, reached, strict=True))
+    for target in targets:
+        judged.add_row(
+            target.what, target.demand, f"{target.reached:.2f}", "kept" if target.met else "[bold]BROKEN[/bold]"
+        )
+    console.print(judged)
+    return all(target.met for target in targets)
