@@ -77,11 +77,10 @@ def _model(table: TableContract) -> dict[str, Any]:
     columns = []
     for c in table.columns:
         column: dict[str, Any] = {"name": c.name, "data_type": c.physical_type.lower(), "description": c.description}
-        tests: list[Any] = ["not_null"] if c.required else []
+        if c.required:  # DuckDB itself refuses the table: surer and cheaper than a query after the fact
+            column["constraints"] = [{"type": "not_null"}]
         if c.codes is not None:
-            tests.append({"accepted_values": {"arguments": {"values": list(c.codes)}}})
-        if tests:
-            column["data_tests"] = tests
+            column["data_tests"] = [{"accepted_values": {"arguments": {"values": list(c.codes)}}}]
         columns.append(column)
     model: dict[str, Any] = {
         "name": table.name,

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import contracts, files, ingest, intake, lake, landing, quality, warehouse
+from pipelines import contracts, files, ingest, intake, lake, quality, warehouse
 from pipelines.errors import AntawasiError
 from pipelines.ingest import Zones
 from pipelines.lake import Receipt
@@ -34,9 +34,12 @@ concurrency:
   pools:
     default_limit: 1
     granularity: op
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 60
 """
 
-
+_OURS = {"antawasi/started_by": "command line"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -75,7 +78,7 @@ def _release_is_due(settings: Settings) -> bool:
     from pipelines.publish import release
 
     known = release.versions(settings.releases)
-    if not known or not (settings.releases / release.LATEST).exists():
+    if not known or not release.is_latest(settings.releases, known[-1]):
         return True
     package = files.read_json(settings.releases / known[-1] / "datapackage.json")
     published = release.read_published(settings.analysts_db)
@@ -120,22 +123,13 @@ class Orchestra:
         self._dg, self._settings, self._reporter = dg, settings, reporter
         self._defs = build_defs(settings, reporter=reporter)
         self._instance = dg.DagsterInstance.get()
+        self._bury_killed_runs()
 
     def ingest(self, source: Source) -> None:
         """Ingest and check one source over every period that has files."""
-        from pipelines.assets.raw import PARTITIONS
         from pipelines.jobs import ingest_job_name
 
-        tags: dict[str, str] = {}
-        if source.period:
-            keys = PARTITIONS[source.period].get_partition_keys()
-            wanted = sorted({c.partition for c in landing.cards(self._settings.landing, source.slug) if c.partition in set(keys)})
-            # The last key always: it also takes the files whose period the calendar does not hold.
-            tags = {
-                "dagster/asset_partition_range_start": wanted[0] if wanted else keys[-1],
-                "dagster/asset_partition_range_end": keys[-1],
-            }
-        self._execute(ingest_job_name(source.slug), tags=tags)
+        self._execute(ingest_job_name(source.slug))
 
     def build(self) -> None:
         """dbt build and the analysts' copy."""
@@ -145,13 +139,23 @@ class Orchestra:
         config = {"ops": {"releases__release": {"config": {"as_of": as_of.isoformat() if as_of else None}}}}
         self._execute("publish", run_config=config)
 
-    def _execute(self, job: str, run_config: dict[str, Any] | None = None, tags: dict[str, str] | None = None) -> None:
+    def _bury_killed_runs(self) -> None:
+        """A killed run still holds its place in the pool of the build file: the next one would wait for ever.
+
+        The house's lock is ours, so no unfinished run of this command can be alive.
+        """
+        statuses = [self._dg.DagsterRunStatus[name] for name in ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")]
+        for record in self._instance.get_run_records(self._dg.RunsFilter(tags=_OURS, statuses=statuses)):
+            self._instance.report_run_failed(record.dagster_run, "the process of this run was killed")
+            self._instance.event_log_storage.free_concurrency_slots_for_run(record.dagster_run.run_id)
+
+    def _execute(self, job: str, run_config: dict[str, Any] | None = None) -> None:
         log = self._settings.home / "logs" / f"{job}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         # dbt and Dagster tell everything to standard output: that belongs in a log, the summary on the screen.
         with open(log, "w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
             result = self._defs.resolve_job_def(job).execute_in_process(
-                instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=tags
+                instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=_OURS
             )
         if not result.success:
             raise AntawasiError(_reason(result, log))

@@ -36,6 +36,7 @@ _EIRL_PATTERN = r"\bE\.? ?I\.? ?R\.? ?L|EMPRESA INDIVIDUAL"
 _EIRL = re.compile(_EIRL_PATTERN, re.IGNORECASE)
 #: Eight or eleven digits that stand alone, unless they are a document's number behind its series (F001-00000001).
 _ID_NUMBER = re.compile(r"(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9])")
+_RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
 _PLATE = re.compile(r"\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b")
 _LICENCE = re.compile(r"\b[A-Z][- ]?[0-9]{8}\b")
 
@@ -122,6 +123,11 @@ def mask(text: str | None, known: Iterable[str] = ()) -> str | None:
     text = _LICENCE.sub("[identidad]", text)
     text = _ID_NUMBER.sub("[identidad]", text)
     return _PLATE.sub("[placa]", text)
+
+
+def mask_filename(name: str) -> str:
+    """A file's name with every RUC in it hidden: SUNAT's own naming begins with the issuer's."""
+    return _RUC_IN_NAME.sub("RUC", name)
 
 
 class Keyer:

@@ -25,6 +25,8 @@ from pipelines.sources import Batch, Context, Source, get_source
 
 #: Rules kept in the receipt of one file; more would make the receipt as long as the file.
 MAX_REJECTION_GROUPS = 200
+#: Below this, starting the other processes takes longer than the files.
+PARALLEL_FROM_BYTES = 8_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +92,8 @@ def pending(zones: Zones, source: Source, partitions: set[str] | None = None) ->
 
 
 def ingest_all(jobs: Sequence[Job], workers: int = 1) -> Iterator[Receipt]:
-    """Ingest each job, in `workers` processes when there is more than one file; receipts come as they finish."""
-    if workers <= 1 or len(jobs) <= 1:
+    """Ingest each job, in `workers` processes when there is enough to do; receipts come as they finish."""
+    if workers <= 1 or len(jobs) <= 1 or sum(job.card.bytes for job in jobs) < PARALLEL_FROM_BYTES:
         yield from map(ingest_file, jobs)
         return
     # spawn: forking a process that already runs polars' and arrow's threads can hang
@@ -123,7 +125,7 @@ def ingest_file(job: Job) -> Receipt:
     base = Receipt(
         source=card.source,
         sha256=card.sha256,
-        filename=card.filename,
+        filename=identity.mask_filename(card.filename),
         status="accepted",
         fingerprint=job.fingerprint,
         period=card.period,

@@ -39,6 +39,7 @@ class Receipt:
     """What became of one landing file. `rows_in = accepted + rejected + out_of_scope` for every table.
 
     `fingerprint` names everything the result depends on besides the file: contracts, parser, key, scope.
+    `filename` is that of the landing file with any RUC in it hidden; the true name stays on the origin card.
     """
 
     source: str

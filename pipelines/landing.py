@@ -56,12 +56,7 @@ class OriginCard:
 
     @property
     def partition(self) -> str | None:
-        """Dagster partition of the file: its period, else the month or year in which it was landed."""
-        grain = get_source(self.source).period
-        if grain is None:
-            return None
-        length = 4 if grain == "year" else 7
-        return (self.period or self.source_as_of or self.landed_at)[:length]
+        return get_source(self.source).partition(self.period, self.source_as_of, self.landed_at)
 
 
 def now_utc() -> str:

@@ -21,6 +21,9 @@ from pipelines import contracts, files, lake
 from pipelines.contracts import TableContract
 from pipelines.lake import Receipt
 
+#: Rows that small files are gathered up to before they are checked together.
+GROUP_ROWS = 200_000
+
 
 @dataclasses.dataclass(frozen=True)
 class CheckResult:
@@ -37,12 +40,18 @@ class CheckResult:
         return not self.failures
 
 
-def suite(table: TableContract) -> list[tuple[str, dict[str, Any]]]:
-    """(expectation class, arguments) of a table: columns, at least one row, nulls, codes, patterns, ranges, key."""
+def suite(table: TableContract, rows: int | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """(expectation class, arguments) of a table: columns, rows, nulls, codes, patterns, ranges, key.
+
+    `rows` is how many there must be, when that is known; otherwise at least one. The key of a raw table is that
+    of one landing file: over files it repeats wherever a later file corrects an earlier one.
+    """
     names = [*table.column_names, *(contracts.LINEAGE if table.layer == "raw" else ())]
     expected: list[tuple[str, dict[str, Any]]] = [
         ("ExpectTableColumnsToMatchSet", {"column_set": names, "exact_match": True}),
-        ("ExpectTableRowCountToBeBetween", {"min_value": 1}),
+        ("ExpectTableRowCountToBeBetween", {"min_value": 1})
+        if rows is None
+        else ("ExpectTableRowCountToEqual", {"value": rows}),
     ]
     for c in table.columns:
         if c.required:
@@ -55,22 +64,24 @@ def suite(table: TableContract) -> list[tuple[str, dict[str, Any]]]:
             expected.append(
                 ("ExpectColumnValuesToBeBetween", {"column": c.name, "min_value": c.minimum, "max_value": c.maximum})
             )
-    if len(table.key) == 1:
-        expected.append(("ExpectColumnValuesToBeUnique", {"column": table.key[0]}))
-    elif table.key:
-        expected.append(("ExpectCompoundColumnsToBeUnique", {"column_list": list(table.key), "ignore_row_if": "never"}))
+    key = [*table.key, *(("_landing_sha256",) if table.layer == "raw" else ())] if table.key else []
+    if len(key) == 1:
+        expected.append(("ExpectColumnValuesToBeUnique", {"column": key[0]}))
+    elif key:
+        expected.append(("ExpectCompoundColumnsToBeUnique", {"column_list": key, "ignore_row_if": "never"}))
     if table.layer == "raw":
         for name in ("_landing_sha256", "_row_number", "_ingested_at", "_source_as_of", "_is_synthetic"):
             expected.append(("ExpectColumnValuesToNotBeNull", {"column": name}))
     return expected
 
 
-def check_frame(table: TableContract, frame: pl.DataFrame, subject: str) -> CheckResult:
+def check_frame(table: TableContract, frame: pl.DataFrame, subject: str, rows: int | None = None) -> CheckResult:
     """Run the table's suite on a frame.
 
     Args:
         frame: the table's columns; decimals and dates are compared as numbers and dates.
         subject: what is being checked, for messages.
+        rows: how many rows there must be, when that is known.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -87,7 +98,7 @@ def check_frame(table: TableContract, frame: pl.DataFrame, subject: str) -> Chec
             .add_batch_definition_whole_dataframe("file")
             .get_batch({"dataframe": _pandas(table, frame)})
         )
-        wanted = suite(table)
+        wanted = suite(table, rows)
         gx_suite = gx.ExpectationSuite(name=table.name, expectations=[getattr(gxe, kind)(**args) for kind, args in wanted])
         report = batch.validate(gx_suite)
     failures = tuple(_sentence(subject, result) for result in report.results if not result.success)
@@ -139,17 +150,47 @@ def recall(lake_root: Path, table: TableContract, receipt: Receipt) -> CheckResu
 
 
 def check_table(lake_root: Path, table: TableContract, receipts: list[Receipt]) -> Iterator[CheckResult]:
-    """Check every accepted lake file of one raw table; files that passed before are not read again."""
+    """Check every accepted lake file of one raw table; files that passed before are not read again.
+
+    A suite costs about half a second however small the file, so small files are checked together, and one by
+    one only when something is wrong, to name the file.
+    """
+    waiting = []
     for receipt in _held(table, receipts):
         known = recall(lake_root, table, receipt)
         if known is not None:
             yield known
-            continue
-        frame = pl.read_parquet(lake.raw_path(lake_root, table.name, receipt.sha256))
-        result = check_frame(table, frame, f"{receipt.filename} ({table.name})")
-        if result.passed:
-            files.write_json(
-                _known_path(lake_root, table.name, receipt.sha256),
-                {"stamp": _stamp(table, receipt), "expectations": result.expectations},
-            )
-        yield result
+        else:
+            waiting.append(receipt)
+    for group in _groups(table, waiting):
+        together = _check_files(lake_root, table, group)
+        if together.passed or len(group) == 1:
+            results = [together] * len(group)
+        else:
+            results = [_check_files(lake_root, table, [receipt]) for receipt in group]
+        for receipt, result in zip(group, results, strict=True):
+            if result.passed:
+                files.write_json(
+                    _known_path(lake_root, table.name, receipt.sha256),
+                    {"stamp": _stamp(table, receipt), "expectations": result.expectations},
+                )
+            yield dataclasses.replace(result, subject=receipt.filename)
+
+
+def _groups(table: TableContract, receipts: list[Receipt]) -> Iterator[list[Receipt]]:
+    """Files to check together: as many as make up `GROUP_ROWS` rows."""
+    group: list[Receipt] = []
+    for receipt in receipts:
+        if group and sum(r.accepted[table.name] for r in (*group, receipt)) > GROUP_ROWS:
+            yield group
+            group = []
+        group.append(receipt)
+    if group:
+        yield group
+
+
+def _check_files(lake_root: Path, table: TableContract, group: list[Receipt]) -> CheckResult:
+    # diagonal: a file with other columns than the contract's must fail its check, not the reading
+    frame = pl.concat([pl.read_parquet(lake.raw_path(lake_root, table.name, r.sha256)) for r in group], how="diagonal_relaxed")
+    named = f"{group[0].filename}" if len(group) == 1 else f"{len(group)} files"
+    return check_frame(table, frame, f"{named} ({table.name})", sum(r.accepted[table.name] for r in group))

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,23 +80,34 @@ def connect(path: Path | str, read_only: bool = False) -> Iterator[duckdb.DuckDB
         connection.close()
 
 
-def mount(settings: Settings, pinned: Pin) -> None:
-    """Create schema `raw` in the build file as views over the pinned lake files."""
+def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
+    """Create schema `raw` in the build file as views over the pinned lake files.
+
+    Waits up to `wait_s` seconds for the file: the dbt of a run that was killed goes on to its end and holds it.
+
+    Raises:
+        AntawasiError: another process still holds the build file.
+    """
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     _built_path(settings).unlink(missing_ok=True)
-    try:
-        with connect(settings.build_db) as connection:
-            connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
-            for table, paths in pinned.tables.items():
-                listed = ", ".join(_literal(str(p)) for p in paths)
-                connection.execute(f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])')
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise AntawasiError(
-                f"{settings.build_db} is open in another process. What to do: analysts should open "
-                f"{settings.analysts_db.name}; close the other program and run again."
-            ) from error
-        raise
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            with connect(settings.build_db) as connection:
+                connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+                for table, paths in pinned.tables.items():
+                    listed = ", ".join(_literal(str(p)) for p in paths)
+                    connection.execute(f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])')
+            return
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise
+            if time.monotonic() >= deadline:
+                raise AntawasiError(
+                    f"{settings.build_db} is open in another process. What to do: analysts should open "
+                    f"{settings.analysts_db.name}; close the other program and run again."
+                ) from error
+        time.sleep(0.5)
 
 
 def _literal(text: str) -> str:

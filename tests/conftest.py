@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import landing
+from pipelines import files, landing
 from pipelines.identity import Keyer
 from pipelines.ingest import Zones, ingest_all, pending
 from pipelines.lake import Receipt
@@ -70,11 +70,17 @@ def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of a house built from the sample with `antawasi run --sample`. Read it, do not change it."""
-    home = tmp_path_factory.mktemp("house")
-    done = antawasi("run", "--sample", home=home)
-    (home / "run.out").write_text(done.stdout, encoding="utf-8")
+def house(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The home of a house built from the sample with `antawasi run --sample`. Read it, do not change it.
+
+    Test processes that run side by side share one.
+    """
+    root = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    home = root / "house"
+    with files.lock(root / "house.lock", "The house that tests share", wait_s=600):
+        if not (home / "run.out").exists():
+            done = antawasi("run", "--sample", home=home)
+            (home / "run.out").write_text(done.stdout, encoding="utf-8")
     return home
 
 

@@ -54,8 +54,11 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
             from pipelines import fetch
 
             fetch.fetch(source.slug, settings)
-        receipts = ingest_pending(source, settings, reporter, _partitions(context))
+        asked = _partitions(context)
+        receipts = ingest_pending(source, settings, reporter, asked)
         for table in source.tables:
+            if source.period and asked is None:
+                _tell_periods(context, source, table, receipts)
             yield dg.MaterializeResult(asset_key=["raw", table], metadata=_metadata(table, receipts, settings))
 
     return ingest_source
@@ -75,6 +78,21 @@ def ingest_pending(source: Source, settings: Settings, reporter: Reporter, parti
             advance(1)
             done.append(receipt)
     return done
+
+
+def _tell_periods(context: dg.AssetExecutionContext, source: Source, table: str, receipts: Sequence[Receipt]) -> None:
+    """A run over all periods marks only those that had files, so that Dagster's calendar tells the truth."""
+    assert source.period
+    known = set(PARTITIONS[source.period].get_partition_keys())
+    rows: dict[str, int] = {}
+    for receipt in receipts:
+        key = source.partition(receipt.period, receipt.source_as_of, receipt.landed_at)
+        if receipt.status == "accepted" and key in known:
+            rows[key] = rows.get(key, 0) + receipt.accepted.get(table, 0)
+    for key in sorted(rows):
+        context.log_event(
+            dg.AssetMaterialization(dg.AssetKey(["raw", table]), partition=key, metadata={"rows_accepted": rows[key]})
+        )
 
 
 def _partitions(context: dg.AssetExecutionContext) -> set[str] | None:

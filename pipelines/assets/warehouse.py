@@ -13,6 +13,8 @@ import dagster as dg
 import polars as pl
 from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets, get_asset_key_for_model
 
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
+
 from pipelines import contracts, files, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
@@ -72,7 +74,9 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             reporter.step("dbt: models and their tests")
             run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
-                yield from run.stream().fetch_column_metadata()
+                # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
+                events = list(run.stream())
+                yield from DbtEventIterator(iter(events), run).fetch_column_metadata()
             finally:
                 release_build_file(run)
             if not run.is_successful():

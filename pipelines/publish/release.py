@@ -96,6 +96,11 @@ def content_digest(published: dict[str, pl.DataFrame]) -> str:
     return digest.hexdigest()
 
 
+def is_latest(releases: Path, version: str) -> bool:
+    """Whether the link `latest` points at this release."""
+    return (releases / LATEST).resolve() == (releases / version).resolve()
+
+
 def publish(settings: Settings, as_of: dt.date | None = None) -> Release:
     """Publish the analysts' copy. Nothing happens when nothing changed since the latest release.
 
@@ -114,7 +119,7 @@ def publish(settings: Settings, as_of: dt.date | None = None) -> Release:
         if previous is not None:
             _verify(previous)
             if files.read_json(previous / "datapackage.json")["antawasi"]["content_digest"] == digest:
-                if not (settings.releases / LATEST).exists():  # killed between the rename and the link
+                if not is_latest(settings.releases, previous.name):  # killed between the rename and the link
                     files.swap_symlink(settings.releases / LATEST, previous.name)
                 return Release(previous.name, previous, False, rows)
         day = as_of or newest_source_date(published)

@@ -111,6 +111,12 @@ class Source:
         except FileRefused:
             return Identified()
 
+    def partition(self, period: str | None, source_as_of: str | None, landed_at: str) -> str | None:
+        """Partition of a file: its period, else the year or month of its date or of its landing; None without periods."""
+        if self.period is None:
+            return None
+        return (period or source_as_of or landed_at)[: 4 if self.period == "year" else 7]
+
     def parse(self, path: Path, context: Context) -> Iterator[Batch]:
         return self._module().parse(path, context)
 

@@ -153,13 +153,6 @@ def test_no_lock_fights_under_the_multiprocess_executor(house, tmp_path):
     (home / "warehouse" / "antawasi.duckdb").unlink()
     settings = Settings(profile="test", home=home)
     prepare_dagster_home(settings)
-    program = (
-        "import dagster as dg\n"
-        "from pipelines.definitions import defs\n"
-        "if __name__ == '__main__':\n"
-        "    with dg.DagsterInstance.get() as instance:\n"
-        "        job = dg.reconstructable(target)\n"
-    )
     script = tmp_path / "multi.py"
     script.write_text(
         "import dagster as dg\n\n\ndef job():\n    from pipelines.definitions import build_defs\n\n"
@@ -167,7 +160,6 @@ def test_no_lock_fights_under_the_multiprocess_executor(house, tmp_path):
         "if __name__ == '__main__':\n    with dg.DagsterInstance.get() as instance:\n"
         "        result = dg.execute_job(dg.reconstructable(job), instance=instance)\n        assert result.success\n"
     )
-    assert program
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
