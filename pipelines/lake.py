@@ -123,13 +123,13 @@ class TableWriter:
             pl.lit(self._constants[name], dtype=dtype).alias(name) if name in self._constants else pl.col(name)
             for name, dtype in self._schema.items()
         ]
-        table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.oldest())
+        table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.newest())
         with files.disk_errors(str(self._target)):
             if self._writer is None:
                 # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing.
                 repeating = [c for c in table.column_names if not c.endswith(("_key", "_row_number"))]
                 self._writer = pq.ParquetWriter(
-                    self._tmp, table.schema, compression="zstd", compression_level=1, use_dictionary=repeating
+                    self._tmp, table.schema, compression="zstd", compression_level=1, use_dictionary=repeating, store_schema=False
                 )
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=122_880)

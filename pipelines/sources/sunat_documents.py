@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +53,17 @@ ROOTS = {
 }
 TYPES = ("01", "03", "04", "07", "08", "09", "31")
 _LINE = ("InvoiceLine", "CreditNoteLine", "DebitNoteLine", "DespatchLine")
+#: What reading a damaged member of an archive may raise.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
+)  # fmt: skip
 _FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
 _KG = {"KGM": 1, "TNE": 1000}
+#: Properties of catalogue 55 that hold people's names and documents, vehicles' plates and numbers, street addresses.
+_PERSONAL_PROPERTIES = {
+    "3051", "3052", "3054", "3056", "3058", "4007", "4009", "4031", "4033", "4040", "4043", "4045", "4049",
+    "5010", "5015", "5018", "5019", "7000", "7007", "7008", "7017",
+}  # fmt: skip
 
 Group = dict[str, list[Any]]
 
@@ -59,19 +72,27 @@ def identify(path: Path) -> Identified:
     """Period and date of the first document that has a date; else the date of an archive's first member."""
     for _, root, _ in _roots(path):
         for child in root if root is not None else ():
-            if _local(child) in ("IssueDate", "ResponseDate") and child.text:
-                return Identified(period=child.text.strip()[:7], source_as_of=child.text.strip()[:10])
+            if _local(child) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
+                return Identified(period=issued[:7], source_as_of=issued)
     if zipfile.is_zipfile(path):
         with open_zip(path) as archive:
-            dates = [m.date_time[:3] for m in check_zip(archive, path) if m.file_size]
-        if dates:
-            packed = dt.date(*dates[0]).isoformat()
+            stamps = ("{:04}-{:02}-{:02}".format(*m.date_time) for m in check_zip(archive, path) if m.file_size)
+            packed = _iso_date(next(stamps, None))
+        if packed:
             return Identified(period=packed[:7], source_as_of=packed)
     return Identified()
 
 
+def _iso_date(text: str | None) -> str | None:
+    """The date that `text` begins with, as YYYY-MM-DD; None where it is no date (a packer's month 0, 25/11/2024)."""
+    try:
+        return dt.date.fromisoformat((text or "").strip()[:10]).isoformat()
+    except ValueError:
+        return None
+
+
 def parse(path: Path, context: Context) -> Iterator[Batch]:
-    """Batches of `BATCH_DOCUMENTS`; memory does not grow with the archive. `_row_number` is a document's ordinal."""
+    """Batches of `BATCH_DOCUMENTS`; of earlier ones only the keys stay. `_row_number` is a document's ordinal."""
     collected = _Collected(context)
     for name, root, problem in _roots(path):
         collected.add(name, root, problem)
@@ -102,15 +123,17 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
         return
     with open_zip(path) as archive:
         for member in check_zip(archive, path):
-            if member.file_size == 0 or not member.filename.lower().endswith(".xml"):
+            *folders, name = re.split(r"[\\/]", member.filename)
+            if member.file_size == 0 or not name.lower().endswith(".xml"):
                 continue  # portals put empty `dummy` entries and PDFs beside the documents
-            name = member.filename.rsplit("/", 1)[-1]
+            if "__MACOSX" in folders or name.startswith("._"):
+                continue  # a Mac's own notes on the documents, under the documents' names
             if member.file_size > MAX_XML_BYTES:
                 yield name, None, f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}"
                 continue
             try:
                 data = archive.read(member)
-            except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+            except _DAMAGED as error:
                 yield name, None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
                 continue
             yield name, *_parse_xml(data)
@@ -149,7 +172,9 @@ def _walk(element: Any, prefix: str, found: Group) -> Group:
     """Leaves below `element` by their path of local names, in document order."""
     for child in element:
         name = _local(child)
-        if len(child):
+        if name == "AdditionalItemProperty":
+            found.setdefault(prefix + name, []).append(child)  # whole: a property's code and value stay together
+        elif len(child):
             _walk(child, f"{prefix}{name}/", found)
         elif name:
             found.setdefault(prefix + name, []).append(child)
@@ -164,8 +189,9 @@ def _groups(root: Any) -> dict[str, list[Group]]:
         name = _local(child)
         if name == "UBLExtensions":
             for information in child.iterdescendants("{*}AdditionalInformation"):
-                groups["AdditionalMonetaryTotal"] = [_walk(e, "", {}) for e in information if _local(e) == "AdditionalMonetaryTotal"]
-                groups["AdditionalProperty"] = [_walk(e, "", {}) for e in information if _local(e) == "AdditionalProperty"]
+                for item in information:
+                    if _local(item) in ("AdditionalMonetaryTotal", "AdditionalProperty"):
+                        groups.setdefault(_local(item), []).append(_walk(item, "", {}))
         elif name == "Signature":
             continue
         elif len(child):
@@ -206,16 +232,16 @@ def document_number(text: str | None) -> str | None:
 class _Party:
     """One party of a document: its identity as written, and what may stay of it."""
 
-    __slots__ = ("identity", "key", "kind", "name", "raw_name")
+    __slots__ = ("identity", "key", "kind", "name", "raw_name", "written")
 
     def __init__(self, context: Context, scheme: str | None, identity: str | None, name: str | None):
         self.identity = (identity or "").strip()
         self.raw_name = squeeze(name or "") or None
-        self.kind = self.key = self.name = None
+        self.kind = self.key = self.name = self.written = None
         if self.identity and self.identity.strip("-0"):
-            written = DOCUMENT_KINDS.get(scheme or ("6" if len(self.identity) == 11 else "1"), "FOREIGN_TAX")
-            self.kind, value = canonical(written, self.identity)
-            self.key = context.keyer.key(written, self.identity, self.raw_name)
+            self.written = DOCUMENT_KINDS.get(scheme or ("6" if len(self.identity) == 11 else "1"), "FOREIGN_TAX")
+            self.kind, value = canonical(self.written, self.identity)
+            self.key = context.keyer.key(self.written, self.identity, self.raw_name)
             self.name = company_name(self.kind, value, self.raw_name)
 
     def secrets(self) -> list[str]:
@@ -241,7 +267,7 @@ class _Collected:
     def __init__(self, context: Context):
         self._context = context
         self._ordinal = 0
-
+        self._first: dict[str, int] = {}  # document key -> ordinal of the document that has it
         self._reset()
 
     def _reset(self) -> None:
@@ -272,18 +298,33 @@ class _Collected:
             self._rows[RECEIPTS].append(base | _receipt(self._context, groups, top, name))
             return
         document, lines = _document(self._context, kind, groups, top, name)
+        self._mark_repeat(document)
         self._rows[DOCUMENTS].append(base | document)
-        for line in lines:
-            line["_row_number"] = self._ordinal
-        self._rows[LINES] += lines
+        # A bad document's lines must not stand under the good one that has the same key.
+        lost = "parent|document_key|the document of this line was rejected" if document["_problem"] else None
+        self._rows[LINES] += [line | {"_row_number": self._ordinal, "_problem": lost} for line in lines]
+
+    def _mark_repeat(self, document: dict[str, Any]) -> None:
+        """The contract's check sees one batch; an archive's second copy of a document may come batches later."""
+        key = document["document_key"]
+        if key and not document["_problem"]:
+            first = self._first.setdefault(key, self._ordinal)
+            if first != self._ordinal:
+                document["_problem"] = f"duplicate|document_key|same key as row {first}, expected one row per key"
+                document["_verbatim"] = _verbatim(document)
 
 
-def _masked_name(name: str) -> str:
-    """The file's name without the RUC in it."""
-    return re.sub(r"(?<![0-9])[0-9]{11}(?![0-9])", "[RUC]", name)
+def _masked_name(name: str, secrets: list[str] | None = None) -> str | None:
+    """The file's name without the RUC and other identities in it."""
+    return mask(re.sub(r"(?<![0-9])[0-9]{11}(?![0-9])", "[RUC]", name), secrets or ())
 
 
-def _name_agrees(name: str, ruc: str, code: str | None, number: str | None) -> bool | None:
+def _verbatim(document: dict[str, Any]) -> str:
+    """What a rejected document's row shows of it."""
+    return f"{document['member_name']}; type {document['document_type_code']}; {document['document_id_sunat']}"
+
+
+def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | None) -> bool | None:
     """Whether RUC-TYPE-SERIES-NUMBER of the file's name is what the content says; None for other names."""
     match = _FILE_NAME.match(name)
     if match is None:
@@ -303,11 +344,15 @@ def _document(
     key = context.keyer.digest("DOCUMENT", f"{issuer.identity}-{code}-{number}") if issuer.identity and number else None
     problem = fields.pop("_problem", None)
     if code not in TYPES:
-        problem, code = f"document_type|document_type_code|found '{code}', expected one of {', '.join(TYPES)}", None
-    elif issuer.kind in ("RUC", "DNI") and len(issuer.identity) == 11 and not is_valid_ruc(issuer.identity):
-        problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong check digit or prefix, expected a valid RUC"
+        problem = f"document_type|document_type_code|found '{(code or '')[:20]}', expected one of {', '.join(TYPES)}"
+        code = None
+    elif (issuer.written == "RUC" or len(issuer.identity) == 11) and not is_valid_ruc(issuer.identity):
+        problem = (
+            "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
+        )
     document = {
         "document_key": key,
+        "member_name": _masked_name(name, secrets),
         "document_type_code": code,
         "document_id_sunat": number,
         "issue_date": _text(top, "IssueDate"),
@@ -319,9 +364,9 @@ def _document(
         "issuer_name": issuer.name,
         "note": mask(_joined(top, "Note"), secrets),
         "_problem": problem,
-        "_verbatim": f"{_masked_name(name)}; type {code}; {number}" if problem else None,
         **fields,
     }
+    document["_verbatim"] = _verbatim(document) if problem else None
     lines = [
         _line(key, i, group, secrets)
         for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
@@ -342,11 +387,11 @@ def _voucher(
     customer = _party(context, _first(groups, "AccountingCustomerParty"))
     issuer, other = (customer, supplier) if code == "04" else (supplier, customer)
     total = _first(groups, "LegalMonetaryTotal") or _first(groups, "RequestedMonetaryTotal")
-    tax = _first(groups, "TaxTotal")
-    taxable, igv = _igv(tax)
+    taxable, igv, taxes = _taxes(groups.get("TaxTotal", []))
     response = _first(groups, "DiscrepancyResponse")
     affected = _first(groups, "BillingReference")
-    delivery = _first(groups, "DeliveryTerms") or _first(groups, "Delivery")
+    # In a settlement the goods are delivered where they were extracted; in an invoice, wherever the customer wants.
+    extraction = (_first(groups, "DeliveryTerms") or _first(groups, "Delivery")) if code == "04" else None
     fields = {
         "counterparty_key": other.key,
         "counterparty_kind": other.kind,
@@ -356,7 +401,7 @@ def _voucher(
         "line_extension_amount": _text(total, "LineExtensionAmount"),
         "taxable_amount": taxable,
         "igv_amount": igv,
-        "tax_amount": _text(tax, "TaxAmount"),
+        "tax_amount": taxes,
         "tax_inclusive_amount": _text(total, "TaxInclusiveAmount"),
         "payable_amount": _text(total, "PayableAmount"),
         **_payment(context, groups),
@@ -367,20 +412,30 @@ def _voucher(
         "affected_document_type_code": _text(affected, "InvoiceDocumentReference/DocumentTypeCode"),
         "related_documents": _related(groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"),
         "extraction_location_type_code": _text(
-            delivery, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
+            extraction, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
         ),
-        "extraction_ubigeo_code": _text(delivery, "DeliveryLocation/Address/ID"),
+        "extraction_ubigeo_code": _text(extraction, "DeliveryLocation/Address/ID"),
     }
     return issuer, fields, [*supplier.secrets(), *customer.secrets()]
 
 
-def _igv(tax: Group | None) -> tuple[str | None, str | None]:
-    """(taxable, IGV) amounts of the subtotals under tax scheme 1000; the taxable one only where every subtotal has it."""
-    if not tax:
-        return None, None
-    schemes = tax.get("TaxSubtotal/TaxCategory/TaxScheme/ID", [])
-    amounts = tax.get("TaxSubtotal/TaxAmount", [])
-    bases = tax.get("TaxSubtotal/TaxableAmount", [])
+def _taxes(totals: list[Group]) -> tuple[str | None, str | None, str | None]:
+    """(taxable, IGV, all taxes). The older generation has one total for each tax, the current one a single total."""
+    igv = next((found for total in totals if (found := _igv(total))[1] is not None), (None, None))
+    amounts = [amount for total in totals if (amount := _text(total, "TaxAmount"))]
+    if len(amounts) < 2:
+        return *igv, amounts[0] if amounts else None
+    try:
+        return *igv, f"{sum(map(Decimal, amounts)):f}"
+    except InvalidOperation:
+        return *igv, " + ".join(amounts)  # no number, as the contract's check will say
+
+
+def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
+    """(taxable, IGV) amounts of the subtotals under tax scheme 1000; the former only where every subtotal has one."""
+    schemes = group.get(f"{prefix}TaxSubtotal/TaxCategory/TaxScheme/ID", [])
+    amounts = group.get(f"{prefix}TaxSubtotal/TaxAmount", [])
+    bases = group.get(f"{prefix}TaxSubtotal/TaxableAmount", [])
     for i, scheme in enumerate(schemes):
         if (scheme.text or "").strip() == "1000" and len(amounts) == len(schemes):
             return (bases[i].text if len(bases) == len(schemes) else None), amounts[i].text
@@ -488,10 +543,11 @@ def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
     unit = _attribute(shipment, "GrossWeightMeasure", "unitCode") or "KGM"
     if unit not in _KG:
         return None, f"unit|gross_weight_kg|found unit '{unit[:10]}', expected KGM or TNE"
-    if unit == "TNE" and re.fullmatch(r"\d+(\.\d+)?", written):
-        whole, _, part = written.partition(".")
-        return f"{whole}{part[:3].ljust(3, '0')}.{part[3:] or '0'}", None
-    return written, None
+    if unit == "KGM":
+        return written, None
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", written):
+        return None, f"type|gross_weight_kg|found '{written[:20]}', expected a number with a decimal point"
+    return f"{Decimal(written).scaleb(3):f}", None
 
 
 _QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
@@ -499,15 +555,7 @@ _QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "Deliv
 
 def _line(key: str | None, ordinal: int, group: Group, secrets: list[str]) -> dict[str, Any]:
     quantity = next((q for q in _QUANTITIES if q in group), "")
-    properties = {
-        (c.text or "").strip(): mask(squeeze(v.text or ""), secrets)
-        for c, v in zip(
-            group.get("Item/AdditionalItemProperty/NameCode", ()), group.get("Item/AdditionalItemProperty/Value", ()), strict=False
-        )
-    }
-    tax = group.get("TaxTotal/TaxSubtotal/TaxCategory/TaxScheme/ID", [])
-    amounts = group.get("TaxTotal/TaxSubtotal/TaxAmount", [])
-    igv = next((a.text for s, a in zip(tax, amounts, strict=False) if (s.text or "").strip() == "1000"), None)
+    properties = dict(filter(None, (_property(p, secrets) for p in group.get("Item/AdditionalItemProperty", ()))))
     return {
         "document_key": key,
         "line_number": _text(group, "ID") or str(ordinal),
@@ -517,10 +565,20 @@ def _line(key: str | None, ordinal: int, group: Group, secrets: list[str]) -> di
         "quantity_unit_code": _attribute(group, quantity, "unitCode") if quantity else None,
         "unit_price_amount": _text(group, "Price/PriceAmount"),
         "line_extension_amount": _text(group, "LineExtensionAmount"),
-        "igv_amount": igv,
+        "igv_amount": _igv(group, "TaxTotal/")[1],
         "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
         "item_properties": json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else None,
     }
+
+
+def _property(item: Any, secrets: list[str]) -> tuple[str, str] | None:
+    """(code, value) of one property of catalogue 55; None where one of the two is missing."""
+    leaves = _walk(item, "", {})
+    code = _text(leaves, "NameCode")
+    value = _text(leaves, "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
+    if not code or not value:
+        return None
+    return code, "[identidad]" if code in _PERSONAL_PROPERTIES else mask(squeeze(value), secrets) or ""
 
 
 def _receipt(context: Context, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
@@ -528,21 +586,25 @@ def _receipt(context: Context, groups: dict[str, list[Group]], top: Group, name:
     answer = _first(groups, "DocumentResponse")
     number = document_number(_text(answer, "DocumentReference/ID", "Response/ReferenceID"))
     match = _FILE_NAME.match(name)
-    sender = _Party(context, "6", _text(_first(groups, "ReceiverParty"), "PartyIdentification/ID"), None)
-    ruc, code = (match[1], match[2]) if match else (sender.identity, _text(answer, "DocumentReference/DocumentTypeCode"))
-    secrets = sender.secrets()
+    named = (match[1], match[2]) if match else (None, None)
+    told = [_text(_first(groups, p), "PartyIdentification/ID") for p in ("ReceiverParty", "SenderParty")]
+    # The issuer receives the answer to a voucher, but stands as the sender in the answer to a waybill.
+    ruc = named[0] if named[0] in told else (told[0] or named[0])
+    code = _text(answer, "DocumentReference/DocumentTypeCode") or named[1]
+    issuer = _Party(context, "6", ruc, None)
+    secrets = issuer.secrets()
     return {
         "receipt_id_sunat": _text(top, "ID"),
         "document_key": context.keyer.digest("DOCUMENT", f"{ruc}-{code}-{number}") if ruc and code and number else None,
         "document_id_sunat": number,
         "document_type_code": code,
-        "issuer_key": sender.key,
+        "issuer_key": issuer.key,
         "response_code": _text(answer, "Response/ResponseCode"),
         "response_description": mask(_text(answer, "Response/Description"), secrets),
         "note": mask(_joined(top, "Note"), secrets),
         "response_date": _text(top, "ResponseDate", "IssueDate"),
         "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
-        "file_name_agrees": None if match is None else f"{match[3].upper()}-{match[4]}" == number,
+        "file_name_agrees": _name_agrees(name, ruc, code, number),
         "_problem": None if number else "reference|document_id_sunat|the answer names no document, expected its series and number",
     }
 
@@ -565,7 +627,7 @@ _SCHEMAS = {
     ),
     LINES: _schema(
         "_row_number document_key line_number line_ordinal item_description quantity quantity_unit_code unit_price_amount "
-        "line_extension_amount igv_amount product_code_sunat item_properties"
+        "line_extension_amount igv_amount product_code_sunat item_properties _problem"
     ),
     RECEIPTS: _schema(
         "_row_number receipt_id_sunat document_key document_id_sunat document_type_code issuer_key response_code "

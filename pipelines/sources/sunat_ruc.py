@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -43,7 +45,9 @@ TITLES = (
     "NOMBRE_DE_VIA", "CODIGO_DE_ZONA", "TIPO_DE_ZONA", "NUMERO", "INTERIOR", "LOTE", "DEPARTAMENTO", "MANZANA", "KILOMETRO",
 )  # fmt: skip
 _KEPT = ("ruc", "name", "taxpayer_status", "domicile_condition", "ubigeo_code")
-CHUNK_BYTES = 16 << 20
+CHUNK_BYTES = 8 << 20
+#: Chunks that are parsed while an earlier one is checked and written.
+AHEAD = 1
 #: Names are cut at this width in the full roll.
 NAME_WIDTH = 100
 _PIPE, _NEWLINE = ord("|"), ord("\n")
@@ -61,17 +65,25 @@ def identify(path: Path) -> Identified:
 def parse(path: Path, context: Context) -> Iterator[Batch]:
     """Batches of about `CHUNK_BYTES`; memory does not grow with the file. `_row_number` is the file's line.
 
+    Chunks are parsed ahead in threads (nearly all of it runs outside the interpreter's lock) and come in order.
     Without a scope every taxpayer is kept and keyed, but no identity is remembered for the vault: a house
     always gives a scope.
     """
-    with _open(path) as stream:
+    with _open(path) as stream, ThreadPoolExecutor(AHEAD) as threads:
         header = _read_header(stream, path)
         encoding = "utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1"
-        line = 2
-        for chunk in _chunks(stream, path):
-            frame, lines = _frame(chunk, encoding, line)
-            yield _batch(frame, context)
-            line += lines
+        ahead: deque[Future[tuple[pl.DataFrame, int]]] = deque()
+        try:
+            for line, chunk in _chunks(stream, path):
+                ahead.append(threads.submit(_taxpayers, chunk, encoding, line, context))
+                del chunk
+                if len(ahead) > AHEAD:
+                    yield _batch(*ahead.popleft().result(), context)
+            while ahead:
+                yield _batch(*ahead.popleft().result(), context)
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
 
 
 def _is_utf8(header: bytes) -> bool:
@@ -153,21 +165,22 @@ def _title(cell: str) -> str:
     )
 
 
-def _chunks(stream: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Whole lines, about `CHUNK_BYTES` at a time; a last line without its end is a line."""
+def _chunks(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines of about `CHUNK_BYTES`); a last line without its end is a line."""
     rest = b""
-    lines = 1
+    line = 2
     while data := stream.read(CHUNK_BYTES):
         data = rest + data
         cut = data.rfind(b"\n") + 1
         if len(data) - cut > MAX_LINE_BYTES:
-            raise _too_long(path, lines + data.count(b"\n") + 1)
-        if cut:
-            lines += data.count(b"\n", 0, cut)
-            yield data[:cut]
+            raise _too_long(path, line + data.count(b"\n"))
         rest = data[cut:]
+        if cut:
+            whole = data[:cut]
+            yield line, whole
+            line += whole.count(b"\n")
     if rest.strip():
-        yield rest + b"\n"
+        yield line, rest + b"\n"
 
 
 def _too_long(path: Path, line: int) -> FileRefused:
@@ -180,15 +193,15 @@ def _too_long(path: Path, line: int) -> FileRefused:
     )
 
 
-def _frame(chunk: bytes, encoding: str, first_line: int) -> tuple[pl.DataFrame, int]:
-    """(rows with `_KEPT` as text, `valid` for the RUC, `_row_number` and `_problem`; how many lines).
+def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
+    """Rows with `_KEPT` as text, `valid` for the RUC, `_row_number` and `_problem`.
 
     Lines with another number of `|` than 15 are told apart by counting bytes, before anything is parsed.
     """
     raw = np.frombuffer(chunk, dtype=np.uint8)
     ends = np.flatnonzero(raw == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
-    pipes = np.add.reduceat((raw == _PIPE).view(np.uint8), starts, dtype=np.uint32)
+    pipes = _pipes(raw, starts, ends)
     sound = pipes == len(TITLES)
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
@@ -204,7 +217,16 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> tuple[pl.DataFrame, 
         told = [f"width|-|found {pipes[i]} separators, expected {len(TITLES)}" for i in broken]
         bad = pl.DataFrame({"_row_number": numbers[broken], "_problem": told, "valid": [False] * len(broken)})
         frame = pl.concat([frame, bad], how="diagonal")
-    return frame, len(ends)
+    return frame
+
+
+def _pipes(raw: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """How many `|` each line holds."""
+    at, width = np.flatnonzero(raw == _PIPE), len(TITLES)
+    # When there are 15 for each line, and the 1st and 15th of every 15 stand in their own line, all lines are sound.
+    if len(at) == width * len(starts) and (at[::width] >= starts).all() and (at[width - 1 :: width] < ends).all():
+        return np.full(len(starts), width)
+    return np.searchsorted(at, ends) - np.searchsorted(at, starts)
 
 
 def _read(chunk: bytes, encoding: str) -> pl.DataFrame:
@@ -226,10 +248,11 @@ def _is_valid_utf8(chunk: bytes) -> bool:
     return True
 
 
-def _batch(frame: pl.DataFrame, context: Context) -> Batch:
+def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -> tuple[pl.DataFrame, int]:
+    """(the chunk's rows that are in scope or have a problem, how many are out of scope)."""
     wrong = pl.lit("ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC")
+    frame = _frame(chunk, encoding, first_line)
     checked = frame.with_columns(
-        *(_present(c) for c in _KEPT[1:]),
         pl.when(pl.col("_problem").is_null() & ~pl.col("valid")).then(wrong).otherwise(pl.col("_problem")).alias("_problem"),
         pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
     )
@@ -237,7 +260,17 @@ def _batch(frame: pl.DataFrame, context: Context) -> Batch:
     if context.scope is not None:
         kept = checked.filter(pl.col("_problem").is_not_null() | pl.col("identity").is_in(list(context.scope)))
         out_of_scope, checked = checked.height - kept.height, kept
-    return Batch({TABLE: _table(checked, context)}, out_of_scope)
+    else:
+        checked = checked.with_columns(context.keyer.digest_all(checked["identity"]).alias("party_key"))
+    return _columns(checked.with_columns(_present(c) for c in _KEPT[1:])), out_of_scope
+
+
+def _batch(frame: pl.DataFrame, out_of_scope: int, context: Context) -> Batch:
+    if context.scope is not None:  # here and not in the threads: the keyer remembers whom it has seen
+        rucs = [ruc if valid else None for ruc, valid in zip(frame["ruc"], frame["valid"], strict=True)]
+        keys = context.keyer.keys("RUC", pl.Series("party_key", rucs, dtype=pl.String), frame["name"])
+        frame = frame.with_columns(keys)
+    return Batch({TABLE: frame.drop("ruc", "name", "valid", "identity")}, out_of_scope)
 
 
 def _present(column: str) -> pl.Expr:
@@ -245,30 +278,17 @@ def _present(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars(" ").replace(["-", "--", "---", "----", ""], None).alias(column)
 
 
-def _table(frame: pl.DataFrame, context: Context) -> pl.DataFrame:
+def _columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """The contract's columns; those that the identity is made of still stand beside them."""
     name = pl.col("name")
-    told = frame.with_columns(
-        pl.col("identity").str.slice(0, 3).alias("party_kind"),
+    return frame.with_columns(
+        pl.col("identity").str.head(3).alias("party_kind"),
         pl.when(pl.col("valid")).then(company_name_expr(pl.col("ruc"), name)).alias("party_name"),
         (name.str.len_chars() >= NAME_WIDTH).fill_null(False).alias("name_is_truncated"),
         name.str.contains("\ufffd", literal=True).fill_null(False).alias("has_mojibake"),
         pl.when(pl.col("ubigeo_code").str.contains(r"^[0-9]{6}$")).then(pl.col("ubigeo_code")).alias("ubigeo_code"),
-        _party_keys(frame, context).alias("party_key"),
         pl.when(pl.col("_problem").is_not_null()).then(_verbatim()).alias("_verbatim"),
     )
-    return told.drop("ruc", "name", "valid", "identity")
-
-
-def _party_keys(frame: pl.DataFrame, context: Context) -> pl.Series:
-    if context.scope is None:
-        keyed = frame["identity"].is_not_null()
-        digests = context.keyer.digest_all(frame["identity"].filter(keyed))
-        if keyed.all():
-            return digests
-        at = pl.Series("i", np.flatnonzero(keyed.to_numpy()))
-        return pl.Series("party_key", [None] * frame.height, dtype=pl.String).scatter(at, digests)
-    rucs = [ruc if valid else None for ruc, valid in zip(frame["ruc"], frame["valid"], strict=True)]
-    return context.keyer.keys("RUC", pl.Series("party_key", rucs, dtype=pl.String), frame["name"])
 
 
 def _verbatim() -> pl.Expr:
