@@ -6,6 +6,7 @@ Nothing here touches the disk; the secret and the collected identities live in `
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -41,6 +42,7 @@ _EIRL = re.compile(_EIRL_PATTERN, re.IGNORECASE)
 _ID_NUMBER = re.compile(r"(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9])")
 _RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
 _PLATE = re.compile(r"\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b")
+_DIGIT = re.compile("[0-9]")
 _LICENCE = re.compile(r"\b[A-Z][- ]?[0-9]{8}\b")
 
 
@@ -50,6 +52,7 @@ def ruc_check_digit(first_ten: str) -> int:
     return {10: 0, 11: 1}.get(remainder, remainder)
 
 
+@functools.lru_cache(maxsize=65_536)
 def is_valid_ruc(ruc: str) -> bool:
     """True for eleven ASCII digits with a known prefix and the right check digit."""
     return (
@@ -90,9 +93,12 @@ def canonical_ruc(ruc: str) -> tuple[str, str]:
     return ("DNI", ruc[2:10]) if ruc.startswith("10") and len(ruc) == 11 else ("RUC", ruc)
 
 
+_NO_MARKS = str.maketrans("", "", ".-")
+
+
 def canonical(kind: str, value: str) -> tuple[str, str]:
     """One spelling for one identity: no spaces, dots or hyphens, upper case, RUC 10 folded into its DNI."""
-    compact = re.sub(r"[\s.\-]", "", value).upper()
+    compact = "".join(value.split()).translate(_NO_MARKS).upper()
     if kind == "RUC":
         return canonical_ruc(compact)
     if kind == "DNI":
@@ -120,9 +126,11 @@ def mask(text: str | None, known: Iterable[str] = ()) -> str | None:
     if not text:
         return text
     folded = text.casefold()
-    for secret in sorted({k for k in known if k and len(k) >= 4}, key=len, reverse=True):
-        if secret.casefold() in folded:
-            text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+    held = {k for k in known if k and len(k) >= 4 and k.casefold() in folded}
+    for secret in sorted(held, key=len, reverse=True):
+        text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+    if not _DIGIT.search(text):
+        return text
     text = _LICENCE.sub("[identidad]", text)
     text = _ID_NUMBER.sub("[identidad]", text)
     return _PLATE.sub("[placa]", text)

@@ -32,7 +32,7 @@ def spanish_month(name: str) -> int | None:
 
 def squeeze(text: str) -> str:
     """No spaces at the ends, single ones within (no-break spaces count as spaces)."""
-    return re.sub(r"\s+", " ", text.replace("\u00a0", " ")).strip()
+    return " ".join(text.split())
 
 
 def fold_header(name: str) -> str:

@@ -58,6 +58,8 @@ _DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
 )  # fmt: skip
 _FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ELEVEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{11}(?![0-9])")
 _KG = {"KGM": 1, "TNE": 1000}
 #: Properties of catalogue 55 that hold people's names and documents, vehicles' plates and numbers, street addresses.
 _PERSONAL_PROPERTIES = {
@@ -139,14 +141,13 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
             yield name, *_parse_xml(data)
 
 
-_PARSER_OPTIONS = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False, "remove_comments": True}
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
 
 
 def _parse_xml(data: bytes) -> tuple[Any, str | None]:
     """(root, None) or (None, problem). Documents with a DTD are refused: entities can blow up or reach out."""
-    parser = etree.XMLParser(**_PARSER_OPTIONS)
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, _PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
         return None, f"xml|member_name|not well-formed XML ({str(error)[:120]}), expected a complete document"
     if root.getroottree().docinfo.internalDTD is not None:
@@ -154,30 +155,38 @@ def _parse_xml(data: bytes) -> tuple[Any, str | None]:
     return root, None
 
 
-_names: dict[str, str] = {}
+#: Subtrees that no column comes from: signatures, the parties' addresses, list prices.
+_SKIPPED = {"Signature", "PostalAddress", "RegistrationAddress", "PricingReference"}
+_names: dict[Any, str] = {}
 
 
 def _local(element: Any) -> str:
     """Local name of an element; "" for processing instructions. Memoised: a few hundred names make up every document."""
     tag = element.tag
-    name = _names.get(tag)
-    if name is None:
-        name = tag.rpartition("}")[2] if isinstance(tag, str) else ""
-        if isinstance(tag, str) and len(_names) < 10_000:
-            _names[tag] = name
+    return _names.get(tag) or _new_name(tag)
+
+
+def _new_name(tag: Any) -> str:
+    name = tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    if name and len(_names) < 10_000:
+        _names[tag] = name
     return name
 
 
 def _walk(element: Any, prefix: str, found: Group) -> Group:
     """Leaves below `element` by their path of local names, in document order."""
+    known = _names.get  # this loop sees every element of every document
     for child in element:
-        name = _local(child)
-        if name == "AdditionalItemProperty":
-            found.setdefault(prefix + name, []).append(child)  # whole: a property's code and value stay together
-        elif len(child):
-            _walk(child, f"{prefix}{name}/", found)
+        name = known(child.tag) or _new_name(child.tag)
+        if len(child) and name != "AdditionalItemProperty":  # whole: a property's code and value stay together
+            if name not in _SKIPPED:
+                _walk(child, f"{prefix}{name}/", found)
         elif name:
-            found.setdefault(prefix + name, []).append(child)
+            path = prefix + name
+            if path in found:
+                found[path].append(child)
+            else:
+                found[path] = [child]
     return found
 
 
@@ -192,10 +201,9 @@ def _groups(root: Any) -> dict[str, list[Group]]:
                 for item in information:
                     if _local(item) in ("AdditionalMonetaryTotal", "AdditionalProperty"):
                         groups.setdefault(_local(item), []).append(_walk(item, "", {}))
-        elif name == "Signature":
-            continue
         elif len(child):
-            groups.setdefault(name, []).append(_walk(child, "", {}))
+            if name not in _SKIPPED:
+                groups.setdefault(name, []).append(_walk(child, "", {}))
         elif name:
             top.setdefault(name, []).append(child)
     return groups
@@ -206,8 +214,8 @@ def _text(group: Group | None, *paths: str) -> str | None:
     if group:
         for path in paths:
             for leaf in group.get(path, ()):
-                if leaf.text and leaf.text.strip():
-                    return leaf.text.strip()
+                if text := (leaf.text or "").strip():
+                    return text
     return None
 
 
@@ -249,12 +257,26 @@ class _Party:
         return [s for s in (self.identity, None if self.name else self.raw_name) if s]
 
 
-def _party(context: Context, group: Group | None, inner: str = "Party/") -> _Party:
+class _Parties:
+    """Parties under one keyer. The same few companies stand in most documents of a batch: each is looked at once."""
+
+    def __init__(self, context: Context):
+        self.keyer = context.keyer
+        self._context = context
+        self._known: dict[tuple[str | None, str | None, str | None], _Party] = {}
+
+    def party(self, scheme: str | None, identity: str | None, name: str | None) -> _Party:
+        stated = (scheme, identity, name)
+        if stated not in self._known:
+            self._known[stated] = _Party(self._context, *stated)
+        return self._known[stated]
+
+
+def _party(parties: _Parties, group: Group | None, inner: str = "Party/") -> _Party:
     """A party of either generation: `PartyIdentification/ID@schemeID`, or `CustomerAssignedAccountID`."""
     path = f"{inner}PartyIdentification/ID"
     scheme = _attribute(group, path, "schemeID") or _attribute(group, "CustomerAssignedAccountID", "schemeID")
-    return _Party(
-        context,
+    return parties.party(
         scheme or _text(group, "AdditionalAccountID"),
         _text(group, path, "CustomerAssignedAccountID"),
         _text(group, f"{inner}PartyLegalEntity/RegistrationName", f"{inner}PartyName/Name"),
@@ -272,6 +294,7 @@ class _Collected:
 
     def _reset(self) -> None:
         self._rows: dict[str, list[dict[str, Any]]] = {DOCUMENTS: [], LINES: [], RECEIPTS: []}
+        self._parties = _Parties(self._context)  # anew, as the keyer forgets whom it has seen with each batch
         self.size = 0
 
     def batch(self) -> Batch:
@@ -282,24 +305,26 @@ class _Collected:
     def add(self, name: str, root: Any, problem: str | None) -> None:
         self._ordinal += 1
         self.size += 1
-        base = {"_row_number": self._ordinal, "member_name": _masked_name(name)}
         kind = _local(root) if root is not None else ""
         if problem is None and kind not in ROOTS:
             problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
         if problem:
-            self._rows[DOCUMENTS].append(base | {"_problem": problem, "_verbatim": base["member_name"]})
+            shown = _masked_name(name)
+            row = {"_row_number": self._ordinal, "member_name": shown, "_problem": problem, "_verbatim": shown}
+            self._rows[DOCUMENTS].append(row)
             return
         groups = _groups(root)
         top = groups[""][0]
-        issued = _text(top, "IssueDate") or ""
-        if issued:
-            self._context.check_period(issued[:7], base["member_name"])
+        if self._context.period and (issued := _text(top, "IssueDate")):
+            self._context.check_period(issued[:7], _masked_name(name) or "")
         if kind == "ApplicationResponse":
-            self._rows[RECEIPTS].append(base | _receipt(self._context, groups, top, name))
+            receipt = _receipt(self._parties, groups, top, name)
+            self._rows[RECEIPTS].append(receipt | {"_row_number": self._ordinal})
             return
-        document, lines = _document(self._context, kind, groups, top, name)
+        document, lines = _document(self._parties, kind, groups, top, name)
         self._mark_repeat(document)
-        self._rows[DOCUMENTS].append(base | document)
+        document["_row_number"] = self._ordinal
+        self._rows[DOCUMENTS].append(document)
         # A bad document's lines must not stand under the good one that has the same key.
         lost = "parent|document_key|the document of this line was rejected" if document["_problem"] else None
         self._rows[LINES] += [line | {"_row_number": self._ordinal, "_problem": lost} for line in lines]
@@ -316,7 +341,7 @@ class _Collected:
 
 def _masked_name(name: str, secrets: list[str] | None = None) -> str | None:
     """The file's name without the RUC and other identities in it."""
-    return mask(re.sub(r"(?<![0-9])[0-9]{11}(?![0-9])", "[RUC]", name), secrets or ())
+    return mask(_ELEVEN_DIGITS.sub("[RUC]", name), secrets or ())
 
 
 def _verbatim(document: dict[str, Any]) -> str:
@@ -333,15 +358,15 @@ def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | Non
 
 
 def _document(
-    context: Context, kind: str, groups: dict[str, list[Group]], top: Group, name: str
+    parties: _Parties, kind: str, groups: dict[str, list[Group]], top: Group, name: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     code = _text(top, "InvoiceTypeCode", "DespatchAdviceTypeCode") or ROOTS[kind]
     number = document_number(_text(top, "ID"))
     if kind == "DespatchAdvice":
-        issuer, fields, secrets = _despatch(context, groups, code)
+        issuer, fields, secrets = _despatch(parties, groups, code)
     else:
-        issuer, fields, secrets = _voucher(context, groups, top, code)
-    key = context.keyer.digest("DOCUMENT", f"{issuer.identity}-{code}-{number}") if issuer.identity and number else None
+        issuer, fields, secrets = _voucher(parties, groups, top, code)
+    key = parties.keyer.digest("DOCUMENT", f"{issuer.identity}-{code}-{number}") if issuer.identity and number else None
     problem = fields.pop("_problem", None)
     if code not in TYPES:
         problem = f"document_type|document_type_code|found '{(code or '')[:20]}', expected one of {', '.join(TYPES)}"
@@ -380,11 +405,11 @@ def _joined(group: Group, path: str) -> str | None:
 
 
 def _voucher(
-    context: Context, groups: dict[str, list[Group]], top: Group, code: str | None
+    parties: _Parties, groups: dict[str, list[Group]], top: Group, code: str | None
 ) -> tuple[_Party, dict[str, Any], list[str]]:
     """Invoices, notes and purchase settlements. In a settlement (04) the customer issues and the seller supplies."""
-    supplier = _party(context, _first(groups, "AccountingSupplierParty"))
-    customer = _party(context, _first(groups, "AccountingCustomerParty"))
+    supplier = _party(parties, _first(groups, "AccountingSupplierParty"))
+    customer = _party(parties, _first(groups, "AccountingCustomerParty"))
     issuer, other = (customer, supplier) if code == "04" else (supplier, customer)
     total = _first(groups, "LegalMonetaryTotal") or _first(groups, "RequestedMonetaryTotal")
     taxable, igv, taxes = _taxes(groups.get("TaxTotal", []))
@@ -404,7 +429,7 @@ def _voucher(
         "tax_amount": taxes,
         "tax_inclusive_amount": _text(total, "TaxInclusiveAmount"),
         "payable_amount": _text(total, "PayableAmount"),
-        **_payment(context, groups),
+        **_payment(parties, groups),
         "credit_reason_code": _text(response, "ResponseCode"),
         "affected_document_id_sunat": document_number(
             _text(response, "ReferenceID") or _text(affected, "InvoiceDocumentReference/ID")
@@ -442,7 +467,7 @@ def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
     return None, None
 
 
-def _payment(context: Context, groups: dict[str, list[Group]]) -> dict[str, Any]:
+def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any]:
     """Form of payment and SPOT deposit (detracción), of either generation. The bank account is keyed: it is personal."""
     fields: dict[str, Any] = {}
     for terms in groups.get("PaymentTerms", ()):
@@ -469,7 +494,7 @@ def _payment(context: Context, groups: dict[str, list[Group]]) -> dict[str, Any]
             fields["detraction_code"] = _text(item, "Value")
         elif _text(item, "ID") == "3001":
             account = account or _text(item, "Value")
-    fields["detraction_account_key"] = context.keyer.key("ACCOUNT", account)
+    fields["detraction_account_key"] = parties.keyer.key("ACCOUNT", account)
     return fields
 
 
@@ -481,19 +506,18 @@ def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
         for g in groups.get(n, ())
         if _text(g, "ID")
     ]
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) if found else None
+    return _JSON(found) if found else None
 
 
-def _despatch(context: Context, groups: dict[str, list[Group]], code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
+def _despatch(parties: _Parties, groups: dict[str, list[Group]], code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
     """Waybills of the sender (09) and the carrier (31), both generations."""
-    issuer = _party(context, _first(groups, "DespatchSupplierParty"))
-    recipient = _party(context, _first(groups, "DeliveryCustomerParty"))
+    issuer = _party(parties, _first(groups, "DespatchSupplierParty"))
+    recipient = _party(parties, _first(groups, "DeliveryCustomerParty"))
     shipment = _first(groups, "Shipment")
-    sender = _party(context, shipment, "Delivery/Despatch/DespatchParty/")
-    carrier = _party(context, shipment, "ShipmentStage/CarrierParty/")
+    sender = _party(parties, shipment, "Delivery/Despatch/DespatchParty/")
+    carrier = _party(parties, shipment, "ShipmentStage/CarrierParty/")
     names = [t for t in (_text(shipment, "ShipmentStage/DriverPerson/FirstName"), _text(shipment, "ShipmentStage/DriverPerson/FamilyName")) if t]
-    driver = _Party(
-        context,
+    driver = parties.party(
         _attribute(shipment, "ShipmentStage/DriverPerson/ID", "schemeID"),
         _text(shipment, "ShipmentStage/DriverPerson/ID"),
         " ".join(names),
@@ -509,7 +533,7 @@ def _despatch(context: Context, groups: dict[str, list[Group]], code: str | None
         for leaf in (shipment or {}).get(path, ())
         if leaf.text and leaf.text.strip()
     ]
-    keys = [context.keyer.key("PLATE", p) for p in plates]
+    keys = [parties.keyer.key("PLATE", p) for p in plates]
     weight, problem = _weight_kg(shipment)
     fields = {
         "sender_key": sender.key if code == "31" else issuer.key,
@@ -519,7 +543,7 @@ def _despatch(context: Context, groups: dict[str, list[Group]], code: str | None
         "carrier_key": issuer.key if code == "31" else carrier.key,
         "carrier_name": issuer.name if code == "31" else carrier.name,
         "driver_key": driver.key,
-        "licence_key": context.keyer.key("LICENCE", licence, driver.raw_name),
+        "licence_key": parties.keyer.key("LICENCE", licence, driver.raw_name),
         "plate_key": keys[0] if keys else None,
         "second_plate_key": keys[1] if len(keys) > 1 else None,
         "gross_weight_kg": weight,
@@ -567,7 +591,7 @@ def _line(key: str | None, ordinal: int, group: Group, secrets: list[str]) -> di
         "line_extension_amount": _text(group, "LineExtensionAmount"),
         "igv_amount": _igv(group, "TaxTotal/")[1],
         "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
-        "item_properties": json.dumps(properties, ensure_ascii=False, separators=(",", ":")) if properties else None,
+        "item_properties": _JSON(properties) if properties else None,
     }
 
 
@@ -581,7 +605,7 @@ def _property(item: Any, secrets: list[str]) -> tuple[str, str] | None:
     return code, "[identidad]" if code in _PERSONAL_PROPERTIES else mask(squeeze(value), secrets) or ""
 
 
-def _receipt(context: Context, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
+def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
     """The tax office's answer (CDR) to one document."""
     answer = _first(groups, "DocumentResponse")
     number = document_number(_text(answer, "DocumentReference/ID", "Response/ReferenceID"))
@@ -591,11 +615,12 @@ def _receipt(context: Context, groups: dict[str, list[Group]], top: Group, name:
     # The issuer receives the answer to a voucher, but stands as the sender in the answer to a waybill.
     ruc = named[0] if named[0] in told else (told[0] or named[0])
     code = _text(answer, "DocumentReference/DocumentTypeCode") or named[1]
-    issuer = _Party(context, "6", ruc, None)
+    issuer = parties.party("6", ruc, None)
     secrets = issuer.secrets()
     return {
+        "member_name": _masked_name(name),
         "receipt_id_sunat": _text(top, "ID"),
-        "document_key": context.keyer.digest("DOCUMENT", f"{ruc}-{code}-{number}") if ruc and code and number else None,
+        "document_key": parties.keyer.digest("DOCUMENT", f"{ruc}-{code}-{number}") if ruc and code and number else None,
         "document_id_sunat": number,
         "document_type_code": code,
         "issuer_key": issuer.key,
