@@ -38,12 +38,14 @@ def company_name_expr(ruc: pl.Expr, name: pl.Expr) -> pl.Expr:
 
 _EIRL_PATTERN = r"\bE\.? ?I\.? ?R\.? ?L|EMPRESA INDIVIDUAL"
 _EIRL = re.compile(_EIRL_PATTERN, re.IGNORECASE)
-#: Eight or eleven digits that stand alone, unless they are a document's number behind its series (F001-00000001).
-_ID_NUMBER = re.compile(r"(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9])")
-_RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
-_PLATE = re.compile(r"\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b")
+#: A driving licence; eight or eleven digits that stand alone, unless they are a document's number behind its series
+#: (F001-00000001); a plate.
+_PERSONAL = re.compile(
+    r"(?P<number>\b[A-Z][- ]?[0-9]{8}\b|(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9]))"
+    r"|\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b"
+)
 _DIGIT = re.compile("[0-9]")
-_LICENCE = re.compile(r"\b[A-Z][- ]?[0-9]{8}\b")
+_RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
 
 
 def ruc_check_digit(first_ten: str) -> int:
@@ -131,9 +133,7 @@ def mask(text: str | None, known: Iterable[str] = ()) -> str | None:
         text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
     if not _DIGIT.search(text):
         return text
-    text = _LICENCE.sub("[identidad]", text)
-    text = _ID_NUMBER.sub("[identidad]", text)
-    return _PLATE.sub("[placa]", text)
+    return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)
 
 
 def mask_filename(name: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
+import gc
 import hashlib
 import importlib
 import inspect
@@ -143,8 +145,9 @@ def ingest_file(job: Job) -> Receipt:
                 remedy=f"run `antawasi ingest {card.source} --file ... --as-of YYYY-MM-DD`, or put it in origin.yaml",
                 file=card.filename,
             )
-        for batch in source.parse(card.path(zones.landing), context):
-            work.take(batch)
+        with _collector_paused():
+            for batch in source.parse(card.path(zones.landing), context):
+                work.take(batch)
         receipt = work.finish(base)
     except FileRefused as refusal:
         work.discard()
@@ -155,6 +158,18 @@ def ingest_file(job: Job) -> Receipt:
         raise
     lake.write_receipt(zones.lake, receipt)
     return receipt
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Parsers make many small objects and no cycles: looking for cycles among them is a tenth of the time for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _Work:

@@ -284,12 +284,12 @@ def _party(parties: _Parties, group: Group | None, inner: str = "Party/") -> _Pa
 
 
 class _Collected:
-    """Documents read since the last batch, column by column."""
+    """Documents read since the last batch. Until `batch`, `document_key` holds what the key is made of."""
 
     def __init__(self, context: Context):
         self._context = context
         self._ordinal = 0
-        self._first: dict[str, int] = {}  # document key -> ordinal of the document that has it
+        self._first: dict[str, int] = {}  # document's identity -> ordinal of the document that has it
         self._reset()
 
     def _reset(self) -> None:
@@ -298,9 +298,10 @@ class _Collected:
         self.size = 0
 
     def batch(self) -> Batch:
-        tables = {t: pl.DataFrame(rows, schema=_SCHEMAS[t]) for t, rows in self._rows.items() if rows or t == DOCUMENTS}
+        frames = {t: pl.DataFrame(rows, schema=_SCHEMAS[t]) for t, rows in self._rows.items() if rows or t == DOCUMENTS}
         self._reset()
-        return Batch(tables)
+        keyed = self._context.keyer.digest_all
+        return Batch({t: frame.with_columns(keyed(frame["document_key"])) for t, frame in frames.items()})
 
     def add(self, name: str, root: Any, problem: str | None) -> None:
         self._ordinal += 1
@@ -366,7 +367,7 @@ def _document(
         issuer, fields, secrets = _despatch(parties, groups, code)
     else:
         issuer, fields, secrets = _voucher(parties, groups, top, code)
-    key = parties.keyer.digest("DOCUMENT", f"{issuer.identity}-{code}-{number}") if issuer.identity and number else None
+    key = f"DOCUMENT:{issuer.identity}-{code}-{number}" if issuer.identity and number else None
     problem = fields.pop("_problem", None)
     if code not in TYPES:
         problem = f"document_type|document_type_code|found '{(code or '')[:20]}', expected one of {', '.join(TYPES)}"
@@ -620,7 +621,7 @@ def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name
     return {
         "member_name": _masked_name(name),
         "receipt_id_sunat": _text(top, "ID"),
-        "document_key": parties.keyer.digest("DOCUMENT", f"{ruc}-{code}-{number}") if ruc and code and number else None,
+        "document_key": f"DOCUMENT:{ruc}-{code}-{number}" if ruc and code and number else None,
         "document_id_sunat": number,
         "document_type_code": code,
         "issuer_key": issuer.key,
