@@ -14,15 +14,31 @@ import sys
 import tempfile
 from pathlib import Path
 
-
 from benchmarks._measure import Target, measure, show, this
 
 _TITLES = (
     "RUC|NOMBRE O RAZÓN SOCIAL|ESTADO DEL CONTRIBUYENTE|CONDICIÓN DE DOMICILIO|UBIGEO|TIPO DE VÍA|NOMBRE DE VÍA|"
     "CÓDIGO DE ZONA|TIPO DE ZONA|NÚMERO|INTERIOR|LOTE|DEPARTAMENTO|MANZANA|KILÓMETRO|\n"
 )
-_WORDS = ("QUISPE", "MAMANI", "MINERA", "ANDINA", "NUÑEZ", "PEÑA", "MARÍA", "TRANSPORTES", "EL CÓNDOR", "GARCÍA", "COMERCIAL", "DEL SUR")
-_FORMS = {"10": ("", "JUAN CARLOS", "ANA MARÍA"), "15": ("", "SUCESIÓN"), "20": ("S.A.C.", "S.R.L.", "E.I.R.L.", "S.A.")}
+_WORDS = (
+    "QUISPE",
+    "MAMANI",
+    "MINERA",
+    "ANDINA",
+    "NUÑEZ",
+    "PEÑA",
+    "MARÍA",
+    "TRANSPORTES",
+    "EL CÓNDOR",
+    "GARCÍA",
+    "COMERCIAL",
+    "DEL SUR",
+)
+_FORMS = {
+    "10": ("", "JUAN CARLOS", "ANA MARÍA"),
+    "15": ("", "SUCESIÓN"),
+    "20": ("S.A.C.", "S.R.L.", "E.I.R.L.", "S.A."),
+}
 _STATUS = ("ACTIVO",) * 6 + ("BAJA DE OFICIO", "BAJA DEFINITIVA", "BAJA PROV. POR OFICI", "SUSPENSION TEMPORAL")
 _CONDITION = ("HABIDO",) * 8 + ("NO HABIDO", "NO HALLADO SE MUDO D")
 
@@ -151,4 +167,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-

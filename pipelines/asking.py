@@ -35,7 +35,9 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             f"There is no warehouse at {settings.analysts_db}. What to do: run `antawasi run --sample` (or `make run`) first."
         )
     # The link's target, not the link: a process that opened the old file would get the old data under the same name.
-    return duckdb.connect(str(settings.analysts_db.resolve()), read_only=True, config=OFFLINE | {"enable_external_access": "false"})
+    return duckdb.connect(
+        str(settings.analysts_db.resolve()), read_only=True, config=OFFLINE | {"enable_external_access": "false"}
+    )
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any] | None = None) -> pl.DataFrame:
@@ -44,7 +46,7 @@ def _fetch(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any] | 
         frame = pl.from_arrow(answer.to_arrow_table())
     except duckdb.Error as error:
         raise AntawasiError(
-            f"{error}\nWhat to do: mend the SQL; `antawasi query \"SHOW ALL TABLES\"` lists what there is."
+            f'{error}\nWhat to do: mend the SQL; `antawasi query "SHOW ALL TABLES"` lists what there is.'
         ) from None
     assert isinstance(frame, pl.DataFrame)
     return frame
@@ -55,7 +57,9 @@ def query(settings: Settings, sql: str, form: str, out: Console) -> None:
     if form not in FORMATS:
         raise AntawasiError(f"Format {form!r} is not known. What to do: use one of {', '.join(FORMATS)}.")
     if form == "parquet" and sys.stdout.isatty():
-        raise AntawasiError("Parquet is binary. What to do: send it to a file, as in `antawasi query ... --format parquet > x.parquet`.")
+        raise AntawasiError(
+            "Parquet is binary. What to do: send it to a file, as in `antawasi query ... --format parquet > x.parquet`."
+        )
     connection = connect(settings)
     try:
         frame = _fetch(connection, sql)
@@ -87,7 +91,10 @@ def print_frame(frame: pl.DataFrame, out: Console, title: str | None = None) -> 
             out.print(f"[italic]{title}[/italic]")
         margin = max(map(len, shown.columns))
         for row in shown.iter_rows():
-            out.print("\n".join(f"  {n:<{margin}}  {escape(v)}" for n, v in zip(shown.columns, row, strict=True)), highlight=False)
+            out.print(
+                "\n".join(f"  {n:<{margin}}  {escape(v)}" for n, v in zip(shown.columns, row, strict=True)),
+                highlight=False,
+            )
             out.print("")
     if frame.height > MAX_SHOWN_ROWS:
         out.print(f"{MAX_SHOWN_ROWS} of {frame.height:,} rows shown; use --format csv for all of them.")
@@ -104,7 +111,7 @@ def shell(settings: Settings, out: Console) -> int:
     program = shutil.which("duckdb")
     if program is None:
         raise AntawasiError(
-            "No DuckDB shell is installed. What to do: install the `duckdb` command, or use `antawasi query \"...\"`; "
+            'No DuckDB shell is installed. What to do: install the `duckdb` command, or use `antawasi query "..."`; '
             f"any program that reads DuckDB 1.2 or later can open {settings.analysts_db} read-only."
         )
     out.print(f"{settings.analysts_db.resolve()} (read-only)", highlight=False)
@@ -132,12 +139,18 @@ def trace(settings: Settings, table: str, key: str, out: Console) -> None:
             _print_rows(rows, out, f"made from {schema}.{name}")
             step = _step(connection, schema, name)
         if "landing_sha256" not in rows.columns:
-            raise AntawasiError(f"{name} does not say what it was made from. What to do: give its model a `trace` in its meta.")
-        sources = _fetch(connection, "SELECT landing_sha256, source, filename, source_as_of, is_synthetic FROM meta.landing_files")
+            raise AntawasiError(
+                f"{name} does not say what it was made from. What to do: give its model a `trace` in its meta."
+            )
+        sources = _fetch(
+            connection, "SELECT landing_sha256, source, filename, source_as_of, is_synthetic FROM meta.landing_files"
+        )
     finally:
         connection.close()
     places = rows.select("landing_sha256", "row_number").unique().sort("landing_sha256", "row_number")
-    for (sha256,), group in places.join(sources, on="landing_sha256", how="left").group_by("landing_sha256", maintain_order=True):
+    for (sha256,), group in places.join(sources, on="landing_sha256", how="left").group_by(
+        "landing_sha256", maintain_order=True
+    ):
         _print_origin(settings, str(sha256), group, step["where"], out)
 
 
@@ -147,7 +160,9 @@ def _print_rows(rows: pl.DataFrame, out: Console, title: str) -> None:
 
 def _step(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> dict[str, Any]:
     """How the table says it was made: parent table, columns to join on, and columns that pick its part of a source row."""
-    found = _fetch(connection, "SELECT trace FROM meta.trace WHERE schema_name = ? AND table_name = ?", [schema, name]).rows()
+    found = _fetch(
+        connection, "SELECT trace FROM meta.trace WHERE schema_name = ? AND table_name = ?", [schema, name]
+    ).rows()
     return {"parent": None, "on": [], "where": {}} | (json.loads(found[0][0]) if found else {})
 
 
@@ -158,7 +173,7 @@ def _resolve(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[str, st
         [name, schema, schema],
     ).rows()  # fmt: skip
     if not found:
-        raise AntawasiError(f"There is no table {table!r}. What to do: `antawasi query \"SHOW ALL TABLES\"` lists them.")
+        raise AntawasiError(f'There is no table {table!r}. What to do: `antawasi query "SHOW ALL TABLES"` lists them.')
     return found[0]
 
 
@@ -169,11 +184,15 @@ def _matching(connection: duckdb.DuckDBPyConnection, schema: str, name: str, key
     where = " AND ".join(f'CAST("{c}" AS VARCHAR) = ?' for c in key)
     rows = _fetch(connection, f'SELECT * FROM "{schema}"."{name}" WHERE {where}', list(key.values()))
     if not rows.height:
-        raise AntawasiError(f"No row of {name} has {', '.join(f'{c}={v}' for c, v in key.items())}. What to do: check the key with `antawasi query`.")
+        raise AntawasiError(
+            f"No row of {name} has {', '.join(f'{c}={v}' for c, v in key.items())}. What to do: check the key with `antawasi query`."
+        )
     return rows
 
 
-def _upstream(connection: duckdb.DuckDBPyConnection, step: dict[str, Any], rows: pl.DataFrame) -> tuple[str, str, pl.DataFrame]:
+def _upstream(
+    connection: duckdb.DuckDBPyConnection, step: dict[str, Any], rows: pl.DataFrame
+) -> tuple[str, str, pl.DataFrame]:
     schema, name = _resolve(connection, step["parent"])
     connection.register("_traced", rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
     on = " AND ".join(f'parent."{c}" IS NOT DISTINCT FROM t."{c}"' for c in step["on"])
@@ -186,13 +205,20 @@ def _print_origin(settings: Settings, sha256: str, group: pl.DataFrame, where: d
     first = group.row(0, named=True)
     kind = "simulated" if first["is_synthetic"] else "measured"
     numbers = group["row_number"].to_list()
-    out.print(f"\n[bold]{first['source']}[/bold]: {first['filename']} ({kind}, source date {first['source_as_of']})", highlight=False)
+    out.print(
+        f"\n[bold]{first['source']}[/bold]: {first['filename']} ({kind}, source date {first['source_as_of']})",
+        highlight=False,
+    )
     out.print(f"  rows {', '.join(map(str, numbers[:20]))}{' ...' if len(numbers) > 20 else ''}", highlight=False)
     card_path = settings.landing / str(first["source"]) / sha256 / "origin.json"
     if card_path.exists():
         card = landing.read_card(card_path)
         out.print(f"  file {card.path(settings.landing)}", highlight=False, soft_wrap=True)
-        out.print(f"  from {card.origin}; licence {card.licence}; landed {card.landed_at[:19]} UTC", highlight=False, soft_wrap=True)
+        out.print(
+            f"  from {card.origin}; licence {card.licence}; landed {card.landed_at[:19]} UTC",
+            highlight=False,
+            soft_wrap=True,
+        )
     for table in contracts.tables_of(str(first["source"])):
         path = lake.raw_path(settings.lake, table.name, sha256)
         if path.exists():

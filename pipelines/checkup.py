@@ -28,12 +28,25 @@ class Finding:
 
 def findings(settings: Settings) -> list[Finding]:
     """Every check, in the order in which a person would mend them."""
-    return [_python(), *map(_package, _PACKAGES), _dbt(), _project(), _home(settings), _disk(settings), _vault(settings), _warehouse(settings)]
+    return [
+        _python(),
+        *map(_package, _PACKAGES),
+        _dbt(),
+        _project(),
+        _home(settings),
+        _disk(settings),
+        _vault(settings),
+        _warehouse(settings),
+    ]
 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding(sys.version_info >= (3, 11), f"Python {version}", "" if sys.version_info >= (3, 11) else "install Python 3.11 or later")
+    return Finding(
+        sys.version_info >= (3, 11),
+        f"Python {version}",
+        "" if sys.version_info >= (3, 11) else "install Python 3.11 or later",
+    )
 
 
 def _package(name: str) -> Finding:
@@ -51,20 +64,30 @@ def _dbt() -> Finding:
 
 def _project() -> Finding:
     missing = [p.name for p in (CONTRACTS_DIR, DBT_DIR) if not p.is_dir()]
-    return Finding(not missing, "project folders" if not missing else f"missing: {', '.join(missing)}", "run from a complete checkout" if missing else "")
+    return Finding(
+        not missing,
+        "project folders" if not missing else f"missing: {', '.join(missing)}",
+        "run from a complete checkout" if missing else "",
+    )
 
 
 def _home(settings: Settings) -> Finding:
     home = settings.home
     parent = home if home.exists() else home.parent
     writable = parent.exists() and os.access(parent, os.W_OK)
-    return Finding(writable, f"data home {home}", "" if writable else "give write access, or set ANTAWASI_HOME to another folder")
+    return Finding(
+        writable, f"data home {home}", "" if writable else "give write access, or set ANTAWASI_HOME to another folder"
+    )
 
 
 def _disk(settings: Settings) -> Finding:
     existing = next(p for p in (settings.home, *settings.home.parents) if p.exists())
     free = shutil.disk_usage(existing).free
-    return Finding(free >= _MIN_FREE_BYTES, f"{free / (1 << 30):.1f} GiB free on the data home's disk", "" if free >= _MIN_FREE_BYTES else "free at least 2 GiB")
+    return Finding(
+        free >= _MIN_FREE_BYTES,
+        f"{free / (1 << 30):.1f} GiB free on the data home's disk",
+        "" if free >= _MIN_FREE_BYTES else "free at least 2 GiB",
+    )
 
 
 def _vault(settings: Settings) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -17,14 +17,16 @@ from pipelines.settings import SAMPLE_DIR, get_settings
 app = typer.Typer(
     name="antawasi",
     help="Antawasi: the open warehouse of Peru's artisanal and small-scale copper.\n\n"
-    "Start with `antawasi run --sample`, then `antawasi query \"SELECT * FROM publish.pub_copper_price LIMIT 5\"`.",
+    'Start with `antawasi run --sample`, then `antawasi query "SELECT * FROM publish.pub_copper_price LIMIT 5"`.',
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
 contracts_app = typer.Typer(help="The data contracts: the one truth about every table.", no_args_is_help=True)
-identity_app = typer.Typer(help="From a person or company to its key and back. Needs the vault; writes an audit line.", no_args_is_help=True)
+identity_app = typer.Typer(
+    help="From a person or company to its key and back. Needs the vault; writes an audit line.", no_args_is_help=True
+)
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(identity_app, name="identity")
 
@@ -33,8 +35,15 @@ _WIDTH = None if sys.stdout.isatty() else 160
 out, err = Console(width=_WIDTH), Console(stderr=True)
 
 EXIT_FAILED, EXIT_REFUSED_FILES = 1, 3
-Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", help="If another run is going on, wait this long for it.")]
-AsOf = Annotated[Optional[str], typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date of the release; by default the newest date of a published source.")]  # fmt: skip
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", help="If another run is going on, wait this long for it.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="YYYY-MM-DD", help="Date of the release; by default the newest date of a published source."
+    ),
+]
 
 
 def main() -> None:
@@ -78,7 +87,10 @@ def _date(text: str | None) -> dt.date | None:
 @app.command()
 def run(
     sample: Annotated[bool, typer.Option("--sample", help="Take the committed sample of real files.")] = False,
-    landing: Annotated[Optional[Path], typer.Option("--landing", metavar="DIR", help="Take the files of a folder with one folder per source.")] = None,
+    landing: Annotated[
+        Path | None,
+        typer.Option("--landing", metavar="DIR", help="Take the files of a folder with one folder per source."),
+    ] = None,
     as_of: AsOf = None,
     wait: Wait = 0,
 ) -> None:
@@ -103,10 +115,17 @@ def run(
 
 @app.command()
 def ingest(
-    source: Annotated[Optional[str], typer.Argument(help="Source; all of them by default.")] = None,
-    file: Annotated[Optional[Path], typer.Option("--file", help="Take this file in (SOURCE is needed).")] = None,
-    as_of: Annotated[Optional[str], typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date that the source itself carries, where the file does not say it.")] = None,
-    period: Annotated[Optional[str], typer.Option("--period", metavar="YYYY[-MM]", help="Period that the file must be of.")] = None,
+    source: Annotated[str | None, typer.Argument(help="Source; all of them by default.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Take this file in (SOURCE is needed).")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="YYYY-MM-DD", help="Date that the source itself carries, where the file does not say it."
+        ),
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option("--period", metavar="YYYY[-MM]", help="Period that the file must be of.")
+    ] = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="The file holds simulated data.")] = False,
     wait: Wait = 0,
 ) -> None:
@@ -119,10 +138,16 @@ def ingest(
     with house.house_lock(settings, wait):
         if file is not None:
             if source is None:
-                raise AntawasiError("--file needs to know of which source it is. What to do: antawasi ingest SOURCE --file F.")
+                raise AntawasiError(
+                    "--file needs to know of which source it is. What to do: antawasi ingest SOURCE --file F."
+                )
             known = {"source_as_of": as_of} if as_of else {}
             card, is_new = zone.land(
-                settings.landing, get_source(source), file, period=period, origin=known | ({"is_synthetic": True} if synthetic else {})
+                settings.landing,
+                get_source(source),
+                file,
+                period=period,
+                origin=known | ({"is_synthetic": True} if synthetic else {}),
             )
             reporter.landed(card, is_new)
             if not is_new:
@@ -138,14 +163,20 @@ def ingest(
 
 
 @app.command()
-def fetch(source: Annotated[str, typer.Argument(help="Source with a public address: bcrp_series, worldbank_pinksheet, sunat_ruc, reinfo.")]) -> None:
+def fetch(
+    source: Annotated[
+        str, typer.Argument(help="Source with a public address: bcrp_series, worldbank_pinksheet, sunat_ruc, reinfo.")
+    ],
+) -> None:
     """Get the newest file from its publisher into landing. The only command that uses the network."""
     from pipelines import fetch as fetching
 
     with _fetch_progress() as progress:
         results = fetching.fetch(source, get_settings(), progress=progress)
     for got in results:
-        out.print(f"{got.status}: {got.card.filename} ({got.card.bytes:,} bytes), source date {got.card.source_as_of or 'not known yet'}")
+        out.print(
+            f"{got.status}: {got.card.filename} ({got.card.bytes:,} bytes), source date {got.card.source_as_of or 'not known yet'}"
+        )
     out.print("Next: `antawasi run` takes it through the house.")
 
 
@@ -157,7 +188,12 @@ def _fetch_progress():
 
     @contextlib.contextmanager
     def bars():
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} {task.fields[unit]}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,} {task.fields[unit]}"),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=err, disable=not err.is_terminal) as shown:
             tasks: dict[str, Any] = {}
 
@@ -221,7 +257,9 @@ def status() -> None:
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="SQL on the analysts' copy (read-only).")],
-    format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet (parquet needs a redirected output).")] = "table",
+    format: Annotated[
+        str, typer.Option("--format", help="table, csv, json or parquet (parquet needs a redirected output).")
+    ] = "table",
 ) -> None:
     """Ask the analysts' copy. Example: antawasi query "SELECT * FROM publish.pub_copper_production LIMIT 5" """
     from pipelines import asking
@@ -279,7 +317,9 @@ def contracts_show(table: Annotated[str, typer.Argument(help="Table, such as pub
     from pipelines import contracts
 
     contract = contracts.contract(table)
-    shown = Table(title=f"{contract.name} v{contract.version}", caption=f"{contract.description}\nGrain: {contract.grain}")
+    shown = Table(
+        title=f"{contract.name} v{contract.version}", caption=f"{contract.description}\nGrain: {contract.grain}"
+    )
     for head in ("column", "type", "unit", "key", "class", "meaning / significado", "rule"):
         shown.add_column(head, overflow="fold")
     for c in contract.columns:
@@ -289,21 +329,35 @@ def contracts_show(table: Annotated[str, typer.Argument(help="Table, such as pub
                 f"<= {c.maximum:g}" if c.maximum is not None else "", ", ".join(c.codes or ()),
             ) if part
         )  # fmt: skip
-        shown.add_row(c.name, c.physical_type, c.unit, str(c.key_position or ""), c.classification, f"{c.description} / {c.description_es}", rule)
+        shown.add_row(
+            c.name,
+            c.physical_type,
+            c.unit,
+            str(c.key_position or ""),
+            c.classification,
+            f"{c.description} / {c.description_es}",
+            rule,
+        )
     out.print(shown)
     if contract.limitations:
         out.print(f"Limits: {contract.limitations}")
 
 
 @identity_app.command("find")
-def identity_find(text: Annotated[str, typer.Argument(metavar="RUC|DNI|CODE", help="RUC (11 digits), DNI (8), a REINFO code or a plate.")]) -> None:
+def identity_find(
+    text: Annotated[
+        str, typer.Argument(metavar="RUC|DNI|CODE", help="RUC (11 digits), DNI (8), a REINFO code or a plate.")
+    ],
+) -> None:
     """The party key of a RUC, DNI, REINFO code or plate."""
     from pipelines import vault
 
     settings = get_settings()
     keys = vault.find(settings.vault, settings.lake, text)
     for kind, key, known in keys:
-        out.print(f"{key}  {kind}  {'known to the house' if known else 'not mentioned by any source so far'}", highlight=False)
+        out.print(
+            f"{key}  {kind}  {'known to the house' if known else 'not mentioned by any source so far'}", highlight=False
+        )
 
 
 @identity_app.command("reveal")
@@ -314,7 +368,9 @@ def identity_reveal(key: Annotated[str, typer.Argument(help="Party key.")]) -> N
     settings = get_settings()
     rows = vault.reveal(settings.vault, key)
     if not rows:
-        raise AntawasiError(f"No identity is known for key {key}. What to do: check the key; it has 32 hexadecimal digits.")
+        raise AntawasiError(
+            f"No identity is known for key {key}. What to do: check the key; it has 32 hexadecimal digits."
+        )
     for row in rows:
         out.print(f"{row['identity_kind']} {row['identity']}  {row['name'] or ''}", highlight=False)
 
@@ -327,6 +383,9 @@ def doctor() -> None:
     findings = checkup.findings(get_settings())
     marks: dict[Any, str] = {True: "[green]ok[/green]  ", False: "[red]mend[/red]", None: "[yellow]note[/yellow]"}
     for finding in findings:
-        out.print(f"{marks[finding.ok]} {finding.what}" + (f"\n     What to do: {finding.remedy}" if finding.remedy else ""), highlight=False)
+        out.print(
+            f"{marks[finding.ok]} {finding.what}" + (f"\n     What to do: {finding.remedy}" if finding.remedy else ""),
+            highlight=False,
+        )
     if any(f.ok is False for f in findings):
         raise typer.Exit(EXIT_FAILED)

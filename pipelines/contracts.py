@@ -101,7 +101,9 @@ class TableContract:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return tuple(c.name for c in sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position or 0))
+        return tuple(
+            c.name for c in sorted((c for c in self.columns if c.key_position), key=lambda c: c.key_position or 0)
+        )
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -279,9 +281,7 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
         FileRefused: a code that the contract does not list: the code list must be looked at, not the row.
     """
     text = {c.name for c in table.columns if frame.schema[c.name] == pl.String and c.dtype != pl.String}
-    typed = frame.with_columns(
-        [_typed(c).alias(f"\x1e{c.name}") for c in table.columns if c.name in text]
-    )
+    typed = frame.with_columns([_typed(c).alias(f"\x1e{c.name}") for c in table.columns if c.name in text])
     faults: list[pl.Expr] = []
     if "_problem" in frame.columns:
         faults.append(pl.col("_problem").str.replace_all("|", "\x1f", literal=True))
@@ -296,7 +296,9 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
         if c.codes is not None:
             _refuse_unknown_codes(table, c, frame, file)
         if c.pattern:
-            faults.append(pl.when(value.is_not_null() & ~value.str.contains(c.pattern)).then(_fault(c, "pattern", c.pattern)))
+            faults.append(
+                pl.when(value.is_not_null() & ~value.str.contains(c.pattern)).then(_fault(c, "pattern", c.pattern))
+            )
         if c.minimum is not None:
             faults.append(pl.when(value < c.minimum).then(_fault(c, "range", f"at least {c.minimum:g}")))
         if c.maximum is not None:
@@ -312,11 +314,12 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
             pl.lit(f"duplicate\x1f{', '.join(table.key)}\x1fsame key as row "), first.cast(pl.String),
             pl.lit(", expected one row per key"),
         )  # fmt: skip
-        judged = judged.with_columns(
-            pl.when(repeated).then(reason).otherwise(pl.col("\x1efault")).alias("\x1efault")
-        )
+        judged = judged.with_columns(pl.when(repeated).then(reason).otherwise(pl.col("\x1efault")).alias("\x1efault"))
     accepted = judged.filter(pl.col("\x1efault").is_null()).select(
-        [(pl.col(f"\x1e{c.name}") if c.name in text else pl.col(c.name)).cast(c.dtype).alias(c.name) for c in table.columns]
+        [
+            (pl.col(f"\x1e{c.name}") if c.name in text else pl.col(c.name)).cast(c.dtype).alias(c.name)
+            for c in table.columns
+        ]
         + [pl.col("_row_number").cast(pl.Int64)]
     )
     bad = judged.filter(pl.col("\x1efault").is_not_null())

@@ -10,7 +10,9 @@ from pipelines.lake import Receipt
 from pipelines.sources import Source
 
 
-def freshness(source: Source, receipts: Sequence[Receipt], today: dt.date) -> tuple[dt.date | None, int | None, bool | None]:
+def freshness(
+    source: Source, receipts: Sequence[Receipt], today: dt.date
+) -> tuple[dt.date | None, int | None, bool | None]:
     """(newest source date, its age in days, whether that is within twice the expected cadence); None where unknown."""
     dates = [r.source_as_of for r in receipts if r.source == source.slug and r.status == "accepted" and r.source_as_of]
     if not dates:

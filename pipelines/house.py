@@ -153,7 +153,11 @@ class Orchestra:
         log = self._settings.home / "logs" / f"{job}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         # dbt and Dagster tell everything to standard output: that belongs in a log, the summary on the screen.
-        with open(log, "w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
+        with (
+            open(log, "w", encoding="utf-8") as sink,
+            contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
+        ):
             result = self._defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=_OURS
             )
@@ -244,5 +248,3 @@ def run(settings: Settings, reporter: Reporter, folder: Path | None, as_of: dt.d
     if _release_is_due(settings):
         orchestra.publish(as_of)
     return True
-
-

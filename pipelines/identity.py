@@ -25,6 +25,7 @@ KEY_LENGTH = 32  # hexadecimal digits: 128 bits of the HMAC, ample against colli
 #: SUNAT catalogue 06 (identity documents) -> kind of identity. "-" and "0" name nobody in particular.
 DOCUMENT_KINDS = {"1": "DNI", "4": "CE", "6": "RUC", "7": "PASSPORT", "A": "DIPLOMATIC", "0": "FOREIGN_TAX"}
 
+
 def canonical_ruc_expr(column: pl.Expr) -> pl.Expr:
     """`kind:value` of a column of valid RUC."""
     dni = pl.concat_str(pl.lit("DNI:"), column.str.slice(2, 8))
@@ -147,9 +148,7 @@ class Keyer:
     One `Keyer` serves one file: what it collected goes to the vault together with that file.
     """
 
-    SCHEMA = pl.Schema(
-        {"party_key": pl.String, "identity_kind": pl.String, "identity": pl.String, "name": pl.String}
-    )
+    SCHEMA = pl.Schema({"party_key": pl.String, "identity_kind": pl.String, "identity": pl.String, "name": pl.String})
 
     def __init__(self, secret: bytes):
         # The library for whole columns takes its key as text, so the HMAC's key is the secret in hexadecimal.

@@ -20,8 +20,8 @@ from pipelines import contracts, identity, lake, landing, vault
 from pipelines.contracts import TableContract
 from pipelines.errors import FileRefused
 from pipelines.identity import Keyer
-from pipelines.landing import OriginCard
 from pipelines.lake import Receipt, Rejection
+from pipelines.landing import OriginCard
 from pipelines.settings import Settings
 from pipelines.sources import Batch, Context, Source, get_source
 
@@ -49,7 +49,12 @@ def _code_digest(slug: str) -> str:
     """Digest of what turns a file of this source into rows: its parser, what parsers share, the row checks."""
     modules = [
         importlib.import_module(name)
-        for name in (f"pipelines.sources.{slug}", "pipelines.sources.common", "pipelines.contracts", "pipelines.identity")
+        for name in (
+            f"pipelines.sources.{slug}",
+            "pipelines.sources.common",
+            "pipelines.contracts",
+            "pipelines.identity",
+        )
     ]
     digest = hashlib.sha256()
     for module in modules:
@@ -61,7 +66,12 @@ def _code_digest(slug: str) -> str:
 
 def fingerprint(source: Source, card: OriginCard, keyer: Keyer, scope: frozenset[str] | None) -> str:
     """What the lake files of one landing file depend on besides the file itself."""
-    parts = [_code_digest(source.slug), keyer.fingerprint(), str(card.period if card.period_declared else ""), str(card.source_as_of)]
+    parts = [
+        _code_digest(source.slug),
+        keyer.fingerprint(),
+        str(card.period if card.period_declared else ""),
+        str(card.source_as_of),
+    ]
     if scope is not None:
         parts.append(hashlib.sha256("".join(sorted(scope)).encode()).hexdigest())
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:20]

@@ -94,7 +94,11 @@ def write_receipt(lake: Path, receipt: Receipt) -> None:
 
 def receipts(lake: Path) -> list[Receipt]:
     """Every receipt, by source, then by landing time."""
-    found = [Receipt.from_json(files.read_json(p)) for p in (lake / "receipts").glob("*/*.json") if not p.name.startswith(".")]
+    found = [
+        Receipt.from_json(files.read_json(p))
+        for p in (lake / "receipts").glob("*/*.json")
+        if not p.name.startswith(".")
+    ]
     return sorted(found, key=lambda r: (r.source, r.landed_at, r.sha256))
 
 
@@ -129,7 +133,12 @@ class TableWriter:
                 # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing.
                 repeating = [c for c in table.column_names if not c.endswith(("_key", "_row_number"))]
                 self._writer = pq.ParquetWriter(
-                    self._tmp, table.schema, compression="zstd", compression_level=1, use_dictionary=repeating, store_schema=False
+                    self._tmp,
+                    table.schema,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=repeating,
+                    store_schema=False,
                 )
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=122_880)
@@ -166,7 +175,9 @@ def raw_writer(lake: Path, table: TableContract, card: OriginCard) -> TableWrite
 
 
 def rejected_writer(lake: Path, table: TableContract, card: OriginCard) -> TableWriter:
-    schema = dict(REJECTED_SCHEMA) | {name: contracts.polars_type(contracts.LINEAGE[name][0]) for name in REJECTED_LINEAGE}
+    schema = dict(REJECTED_SCHEMA) | {
+        name: contracts.polars_type(contracts.LINEAGE[name][0]) for name in REJECTED_LINEAGE
+    }
     return TableWriter(rejected_path(lake, table.name, card.sha256), pl.Schema(schema), lineage_of(card))
 
 
@@ -180,6 +191,8 @@ def mask_rejected(rejected: pl.DataFrame) -> pl.DataFrame:
 def summarise_rejections(rejected: pl.DataFrame) -> tuple[Rejection, ...]:
     """Rejected rows grouped by table, rule and column."""
     grouped = rejected.group_by("table", "rule", "column", maintain_order=True).agg(
-        pl.len().alias("rows"), pl.col("_row_number").min().alias("first_row"), pl.col("reason").first().alias("example")
+        pl.len().alias("rows"),
+        pl.col("_row_number").min().alias("first_row"),
+        pl.col("reason").first().alias("example"),
     )
     return tuple(Rejection(**row) for row in grouped.sort("table", "rule", "column").to_dicts())

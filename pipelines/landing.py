@@ -98,7 +98,15 @@ def land(
             file=path,
         )
     given = dict(origin or {})
-    unknown = set(given) - {"producer", "origin", "licence", "attribution", "source_as_of", "retrieved_at", "is_synthetic"}
+    unknown = set(given) - {
+        "producer",
+        "origin",
+        "licence",
+        "attribution",
+        "source_as_of",
+        "retrieved_at",
+        "is_synthetic",
+    }
     if unknown:
         raise AntawasiError(
             f"{path.name}: the origin card has unknown fields {', '.join(sorted(unknown))}. What to do: see docs, 'origin card'."
@@ -210,7 +218,11 @@ def _origin_yaml(path: Path, _mtime_ns: int) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise AntawasiError(f"{path}: not valid YAML ({error}). What to do: mend it; see docs, 'origin card'.") from error
+        raise AntawasiError(
+            f"{path}: not valid YAML ({error}). What to do: mend it; see docs, 'origin card'."
+        ) from error
     if not isinstance(content, dict):
-        raise AntawasiError(f"{path}: expected fields such as `source_as_of: 2025-12-02`. What to do: see docs, 'origin card'.")
+        raise AntawasiError(
+            f"{path}: expected fields such as `source_as_of: 2025-12-02`. What to do: see docs, 'origin card'."
+        )
     return content

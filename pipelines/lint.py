@@ -27,7 +27,10 @@ def problems() -> list[str]:
         except (AntawasiError, ValueError, yaml.YAMLError) as error:
             found.append(f"{path.relative_to(PROJECT_ROOT)}: {error}")
     if not found:
-        found += [f"{p.relative_to(PROJECT_ROOT)}: differs from the contracts; run `antawasi contracts generate`." for p in drifted()]
+        found += [
+            f"{p.relative_to(PROJECT_ROOT)}: differs from the contracts; run `antawasi contracts generate`."
+            for p in drifted()
+        ]
     return found
 
 
@@ -52,7 +55,9 @@ def _house_rules(table: TableContract) -> list[str]:
     for c in table.columns:
         contracts.polars_type(c.physical_type)
         if c.classification not in CLASSES:
-            found.append(f"{where}, column {c.name}: classification is {c.classification!r}, expected one of {', '.join(CLASSES)}.")
+            found.append(
+                f"{where}, column {c.name}: classification is {c.classification!r}, expected one of {', '.join(CLASSES)}."
+            )
         if not (c.title_es and c.description and c.description_es):
             found.append(f"{where}, column {c.name}: businessName, description or description_es is missing.")
         if c.classification == "personal":

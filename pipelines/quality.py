@@ -99,7 +99,9 @@ def check_frame(table: TableContract, frame: pl.DataFrame, subject: str, rows: i
             .get_batch({"dataframe": _pandas(table, frame)})
         )
         wanted = suite(table, rows)
-        gx_suite = gx.ExpectationSuite(name=table.name, expectations=[getattr(gxe, kind)(**args) for kind, args in wanted])
+        gx_suite = gx.ExpectationSuite(
+            name=table.name, expectations=[getattr(gxe, kind)(**args) for kind, args in wanted]
+        )
         report = batch.validate(gx_suite)
     failures = tuple(_sentence(subject, result) for result in report.results if not result.success)
     return CheckResult(table.name, subject, len(wanted), failures)
@@ -191,6 +193,8 @@ def _groups(table: TableContract, receipts: list[Receipt]) -> Iterator[list[Rece
 
 def _check_files(lake_root: Path, table: TableContract, group: list[Receipt]) -> CheckResult:
     # diagonal: a file with other columns than the contract's must fail its check, not the reading
-    frame = pl.concat([pl.read_parquet(lake.raw_path(lake_root, table.name, r.sha256)) for r in group], how="diagonal_relaxed")
+    frame = pl.concat(
+        [pl.read_parquet(lake.raw_path(lake_root, table.name, r.sha256)) for r in group], how="diagonal_relaxed"
+    )
     named = f"{group[0].filename}" if len(group) == 1 else f"{len(group)} files"
     return check_frame(table, frame, f"{named} ({table.name})", sum(r.accepted[table.name] for r in group))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from pipelines.assets.raw import PARTITIONS
 from pipelines.jobs import ingest_job_name
 from pipelines.settings import Settings
-from pipelines.sources import get_source
 
 TIMEZONE = "America/Lima"
 
@@ -27,15 +25,9 @@ def _status(name: str, settings: Settings) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if name in settings.schedules else dg.DefaultScheduleStatus.STOPPED
 
 
-def _partition(slug: str, when) -> str | None:
-    """The partition that a tick asks for: the newest one, which also takes files of unknown periods."""
-    period = get_source(slug).period
-    return PARTITIONS[period].get_last_partition_key(current_time=when) if period else None
-
-
-def _request(slug: str, context: dg.ScheduleEvaluationContext, fetch: bool) -> dg.RunRequest:
-    config = {"ops": {f"raw_{slug}": {"config": {"fetch": fetch}}}}
-    return dg.RunRequest(partition_key=_partition(slug, context.scheduled_execution_time), run_config=config)
+def _request(slug: str, fetch: bool) -> dg.RunRequest:
+    """A run over every period: whichever period the files turn out to be of, it is ingested and marked."""
+    return dg.RunRequest(run_config={"ops": {f"raw_{slug}": {"config": {"fetch": fetch}}}})
 
 
 def _fetching(name: str, slug: str, cron: str, settings: Settings) -> dg.ScheduleDefinition:
@@ -44,7 +36,7 @@ def _fetching(name: str, slug: str, cron: str, settings: Settings) -> dg.Schedul
         default_status=_status(name, settings), description=f"Fetch {slug} from its publisher and ingest it.",
     )  # fmt: skip
     def tick(context: dg.ScheduleEvaluationContext):
-        return _request(slug, context, fetch=True)
+        return _request(slug, fetch=True)
 
     return tick
 
@@ -55,7 +47,7 @@ def _looking(name: str, slug: str, cron: str, settings: Settings) -> dg.Schedule
         default_status=_status(name, settings), description=f"Ingest what waits in the inbox for {slug}.",
     )  # fmt: skip
     def tick(context: dg.ScheduleEvaluationContext):
-        return _request(slug, context, fetch=False)
+        return _request(slug, fetch=False)
 
     return tick
 

@@ -79,6 +79,8 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
     )  # fmt: skip
     def notify_failure(context: dg.RunFailureSensorContext):
         run = context.dagster_run
-        notify.notify_failure(settings, f"Antawasi: {run.job_name} failed", f"Run {run.run_id}: {context.failure_event.message}")
+        notify.notify_failure(
+            settings, f"Antawasi: {run.job_name} failed", f"Run {run.run_id}: {context.failure_event.message}"
+        )
 
     return notify_failure

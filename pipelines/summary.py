@@ -59,7 +59,10 @@ class SourceStatus:
 def source_statuses(settings: Settings, today: dt.date | None = None) -> list[SourceStatus]:
     """Status of every source, from the receipts alone."""
     receipts = lake.receipts(settings.lake)
-    return [_source_status(s, [r for r in receipts if r.source == s.slug], today or dt.date.today()) for s in all_sources().values()]
+    return [
+        _source_status(s, [r for r in receipts if r.source == s.slug], today or dt.date.today())
+        for s in all_sources().values()
+    ]
 
 
 def _source_status(source: Source, receipts: list[Receipt], today: dt.date) -> SourceStatus:
@@ -86,7 +89,9 @@ def _source_status(source: Source, receipts: list[Receipt], today: dt.date) -> S
 
 def print_status(out: Console, settings: Settings) -> None:
     """The table behind `antawasi status`."""
-    table = Table(title="Sources", caption="freshness: age of the date that the source itself carries, against twice its cadence")
+    table = Table(
+        title="Sources", caption="freshness: age of the date that the source itself carries, against twice its cadence"
+    )
     for head in ("source", "files", "refused", "last file", "source as of", "freshness"):
         table.add_column(head, overflow="fold", justify="right" if head in ("files", "refused") else "left")
     for head in ("rows", "rejected", "out of scope"):
@@ -104,7 +109,9 @@ def _freshness(s: SourceStatus) -> str:
     if s.source_as_of is None:
         return "no file yet"
     told = f"{s.age_days} days"
-    return told if s.is_fresh is None else f"{'[green]fresh[/green]' if s.is_fresh else '[yellow]stale[/yellow]'}, {told}"
+    return (
+        told if s.is_fresh is None else f"{'[green]fresh[/green]' if s.is_fresh else '[yellow]stale[/yellow]'}, {told}"
+    )
 
 
 def print_ingest(out: Console, reporter: Reporter) -> None:
@@ -118,7 +125,10 @@ def print_ingest(out: Console, reporter: Reporter) -> None:
                 f"{sum(r.rejected.values()):,} rejected + {r.out_of_scope:,} out of scope", highlight=False,
             )  # fmt: skip
             for g in r.rejections:
-                out.print(f"  rejected {g.rows} in {g.table}.{g.column} ({g.rule}), first row {g.first_row}: {escape(g.example)}", highlight=False)
+                out.print(
+                    f"  rejected {g.rows} in {g.table}.{g.column} ({g.rule}), first row {g.first_row}: {escape(g.example)}",
+                    highlight=False,
+                )
 
 
 def print_checks(out: Console, settings: Settings, results: list[CheckResult]) -> None:
@@ -152,13 +162,21 @@ def print_warehouse(out: Console, settings: Settings) -> None:
 def print_run(out: Console, settings: Settings, did: bool) -> None:
     """The short summary that ends a run."""
     if not did:
-        out.print("[bold]Nothing new:[/bold] every file is in the lake, checked, built and published. No work was done.")
+        out.print(
+            "[bold]Nothing new:[/bold] every file is in the lake, checked, built and published. No work was done."
+        )
     table = Table(title="Files and rows")
     for head in ("source", "files", "rows in", "accepted", "rejected", "out of scope", "refused files"):
         table.add_column(head, justify="left" if head == "source" else "right")
     for s in source_statuses(settings):
         table.add_row(
-            s.source.slug, str(s.files), f"{s.rows_in:,}", f"{s.accepted:,}", f"{s.rejected:,}", f"{s.out_of_scope:,}", str(s.refused)
+            s.source.slug,
+            str(s.files),
+            f"{s.rows_in:,}",
+            f"{s.accepted:,}",
+            f"{s.rejected:,}",
+            f"{s.out_of_scope:,}",
+            str(s.refused),
         )
     out.print(table)
     _print_trouble(out, settings)

@@ -41,7 +41,9 @@ def open_keyer(vault: Path, lake: Path) -> Keyer:
     keyer = Keyer(secret_path.read_bytes())
     if not stamp.exists():
         if _holds_data(lake):
-            raise VaultError(f"{stamp} is missing although the lake holds data. What to do: restore it from the backup.")
+            raise VaultError(
+                f"{stamp} is missing although the lake holds data. What to do: restore it from the backup."
+            )
         with files.atomic_path(stamp) as tmp:
             tmp.write_text(keyer.fingerprint() + "\n")
     if stamp.read_text().strip() != keyer.fingerprint():
@@ -53,7 +55,9 @@ def open_keyer(vault: Path, lake: Path) -> Keyer:
 
 
 def _holds_data(zone: Path) -> bool:
-    return zone.exists() and any(p.suffix in (".parquet", ".json") for p in zone.rglob("*") if not p.name.startswith("."))
+    return zone.exists() and any(
+        p.suffix in (".parquet", ".json") for p in zone.rglob("*") if not p.name.startswith(".")
+    )
 
 
 def identities_path(vault: Path, source: str, sha256: str) -> Path:
@@ -118,7 +122,9 @@ def find(vault: Path, lake: Path, text: str) -> list[tuple[str, str, bool]]:
     compact = text.strip().replace(" ", "")
     digits = compact.isascii() and compact.isdigit()
     if digits and len(compact) == 11 and not is_valid_ruc(compact):
-        raise VaultError(f"{text!r} is not a RUC: its check digit or prefix is wrong. What to do: check for a typing error.")
+        raise VaultError(
+            f"{text!r} is not a RUC: its check digit or prefix is wrong. What to do: check for a typing error."
+        )
     if digits and len(compact) == 11:
         kinds = ["RUC"]
     elif digits and len(compact) == 8:
@@ -126,7 +132,9 @@ def find(vault: Path, lake: Path, text: str) -> list[tuple[str, str, bool]]:
     else:
         kinds = ["REINFO", "PLATE"]
     if not (vault / SECRET_NAME).exists():
-        raise VaultError(f"There is no vault at {vault}. What to do: run `antawasi run` first, on the machine that holds it.")
+        raise VaultError(
+            f"There is no vault at {vault}. What to do: run `antawasi run` first, on the machine that holds it."
+        )
     keyer = open_keyer(vault, lake)
     found = []
     for kind in kinds:

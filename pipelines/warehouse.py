@@ -50,7 +50,9 @@ class Pin:
 
 def dbt_inputs() -> list[Path]:
     """Files of the dbt project that make a difference to its result."""
-    found = [p for pattern in _DBT_INPUTS for p in DBT_DIR.rglob(pattern) if "target" not in p.relative_to(DBT_DIR).parts]
+    found = [
+        p for pattern in _DBT_INPUTS for p in DBT_DIR.rglob(pattern) if "target" not in p.relative_to(DBT_DIR).parts
+    ]
     return sorted(found)
 
 
@@ -97,7 +99,9 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
                 connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
                 for table, paths in pinned.tables.items():
                     listed = ", ".join(_literal(str(p)) for p in paths)
-                    connection.execute(f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])')
+                    connection.execute(
+                        f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])'
+                    )
             return
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
@@ -201,7 +205,18 @@ def meta_tables(pinned: Pin, manifest: dict[str, Any]) -> dict[str, tuple[str, l
             [r.source, r.sha256, g.table, g.rule, g.column, g.rows, g.first_row, g.example] for g in r.rejections
         ]
     dictionary = [
-        [t.layer, t.name, i, c.name, c.physical_type, c.unit, c.classification, c.title_es, c.description, c.description_es]
+        [
+            t.layer,
+            t.name,
+            i,
+            c.name,
+            c.physical_type,
+            c.unit,
+            c.classification,
+            c.title_es,
+            c.description,
+            c.description_es,
+        ]
         for t in contracts.all_contracts().values()
         for i, c in enumerate(t.columns, start=1)
     ]

@@ -65,7 +65,9 @@ def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str
         text=True,
     )
     if check and done.returncode != 0:
-        raise AssertionError(f"antawasi {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        raise AssertionError(
+            f"antawasi {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
     return done
 
 

@@ -6,18 +6,6 @@
     nullif(trim(regexp_replace(upper({{ unaccented(column) }}), '[^A-Z0-9]+', ' ', 'g')), '')
 {%- endmacro %}
 
-{% macro unaccented(column) -%}
-    {{ return(adapter.dispatch('unaccented', 'antawasi')(column)) }}
-{%- endmacro %}
-
-{% macro duckdb__unaccented(column) -%}
-    strip_accents({{ column }})
-{%- endmacro %}
-
-{% macro default__unaccented(column) -%}
-    translate({{ column }}, 'áéíóúüñÁÉÍÓÚÜÑ', 'aeiouunAEIOUUN')
-{%- endmacro %}
-
 {# Staging models whose place names are matched; a source with place names adds one line. #}
 {% macro sources_with_place_names() -%}
     {{ return({

@@ -48,7 +48,10 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run() if source.period else None,
     )
     def ingest_source(
-        context: dg.AssetExecutionContext, config: RawConfig, settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
+        context: dg.AssetExecutionContext,
+        config: RawConfig,
+        settings: dg.ResourceParam[Settings],
+        reporter: dg.ResourceParam[Reporter],
     ) -> Iterator[dg.MaterializeResult]:
         if config.fetch:
             from pipelines import fetch
@@ -64,7 +67,9 @@ def raw_assets(source: Source) -> dg.AssetsDefinition:
     return ingest_source
 
 
-def ingest_pending(source: Source, settings: Settings, reporter: Reporter, partitions: set[str] | None) -> list[Receipt]:
+def ingest_pending(
+    source: Source, settings: Settings, reporter: Reporter, partitions: set[str] | None
+) -> list[Receipt]:
     """Land what waits in the inbox and ingest what is pending; receipts of the files worked on."""
     zones = Zones.of(settings)
     taken = list(intake.take_in(zones.landing, intake.waiting(zones.landing, settings.inbox, source.slug)))
@@ -108,7 +113,9 @@ def _partitions(context: dg.AssetExecutionContext) -> set[str] | None:
         from pipelines import landing
 
         slug = context.assets_def.op.name.removeprefix("raw_")
-        asked |= {c.partition for c in landing.cards(settings.landing, slug) if c.partition and c.partition not in known}
+        asked |= {
+            c.partition for c in landing.cards(settings.landing, slug) if c.partition and c.partition not in known
+        }
     return asked
 
 
@@ -127,7 +134,10 @@ def _metadata(table: str, receipts: Sequence[Receipt], settings: Settings) -> di
 
 
 def _column_schema(table: TableContract) -> dg.TableSchema:
-    columns = [dg.TableColumn(c.name, c.physical_type, c.description, tags={"classification": c.classification}) for c in table.columns]
+    columns = [
+        dg.TableColumn(c.name, c.physical_type, c.description, tags={"classification": c.classification})
+        for c in table.columns
+    ]
     columns += [dg.TableColumn(name, spec[0], spec[1]) for name, spec in LINEAGE.items()]
     return dg.TableSchema(columns)
 
@@ -143,7 +153,9 @@ def _contract_check(table: TableContract) -> dg.AssetChecksDefinition:
         name="contract", asset=dg.AssetKey(["raw", table.name]), blocking=True,
         description=f"{table.name} keeps its contract v{table.version} in every lake file (Great Expectations).",
     )  # fmt: skip
-    def contract_check(settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]) -> dg.AssetCheckResult:
+    def contract_check(
+        settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
+    ) -> dg.AssetCheckResult:
         receipts = lake.receipts(settings.lake)
         with reporter.task(f"{table.name}: contract", len(quality.pending(settings.lake, table, receipts))) as advance:
             results = []

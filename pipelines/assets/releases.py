@@ -15,7 +15,13 @@ class ReleaseConfig(dg.Config):
     as_of: str | None = None
 
 
-@dg.asset(key=["releases", "release"], group_name="releases", deps=[ANALYSTS_COPY], pool=POOL, description="Published extracts and page.")
+@dg.asset(
+    key=["releases", "release"],
+    group_name="releases",
+    deps=[ANALYSTS_COPY],
+    pool=POOL,
+    description="Published extracts and page.",
+)
 def release(
     config: ReleaseConfig, settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
 ) -> dg.MaterializeResult:
@@ -24,5 +30,10 @@ def release(
     reporter.step("release")
     done = publish(settings, dt.date.fromisoformat(config.as_of) if config.as_of else None)
     return dg.MaterializeResult(
-        metadata={"version": done.version, "is_new": done.is_new, "folder": dg.MetadataValue.path(str(done.path)), **done.rows}
+        metadata={
+            "version": done.version,
+            "is_new": done.is_new,
+            "folder": dg.MetadataValue.path(str(done.path)),
+            **done.rows,
+        }
     )

@@ -11,8 +11,14 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource, DbtProject, dbt_assets, get_asset_key_for_model
-
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DbtCliInvocation,
+    DbtCliResource,
+    DbtProject,
+    dbt_assets,
+    get_asset_key_for_model,
+)
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from pipelines import contracts, files, quality, warehouse
@@ -44,10 +50,21 @@ def prepared_manifest(settings: Settings) -> Path:
     from dbt.cli.main import dbtRunner
 
     result = dbtRunner().invoke(
-        ["--quiet", "parse", "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(TARGET)]
+        [
+            "--quiet",
+            "parse",
+            "--project-dir",
+            str(DBT_DIR),
+            "--profiles-dir",
+            str(DBT_DIR),
+            "--target-path",
+            str(TARGET),
+        ]
     )
     if not result.success:
-        raise AntawasiError(f"The dbt project cannot be parsed: {result.exception}. What to do: mend the file that it names.")
+        raise AntawasiError(
+            f"The dbt project cannot be parsed: {result.exception}. What to do: mend the file that it names."
+        )
     stamp.write_text(wanted, encoding="utf-8")
     return manifest
 
@@ -65,7 +82,10 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
 
     @dbt_assets(manifest=manifest, project=project, dagster_dbt_translator=Translator(), name="dbt_models", pool=POOL)
     def models(
-        context: dg.AssetExecutionContext, dbt: DbtCliResource, settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
+        context: dg.AssetExecutionContext,
+        dbt: DbtCliResource,
+        settings: dg.ResourceParam[Settings],
+        reporter: dg.ResourceParam[Reporter],
     ) -> Iterator[Any]:
         pinned = warehouse.pin(settings.lake)
         require_checked(settings, pinned)
@@ -106,7 +126,10 @@ def failure(run_results: Path) -> str:
     bad = [r for r in files.read_json(run_results)["results"] if r["status"] in ("error", "fail", "runtime error")]
     told = [f"{r['unique_id'].split('.')[2]}: {' '.join(str(r['message']).split())[:400]}" for r in bad[:5]]
     more = f" (and {len(bad) - 5} more)" if len(bad) > 5 else ""
-    return f"The warehouse was not built: {'; '.join(told)}{more}. The previous analysts' copy is untouched. What to do: mend the data or the model named here and run again."
+    return (
+        f"The warehouse was not built: {'; '.join(told)}{more}. The previous analysts' copy is untouched. "
+        "What to do: mend the data or the model named here and run again."
+    )
 
 
 def outcomes(run_results: dict[str, Any]) -> dict[str, int]:
@@ -129,7 +152,13 @@ def require_checked(settings: Settings, pinned: warehouse.Pin) -> None:
             )
 
 
-@dg.asset(key=ANALYSTS_COPY, group_name="warehouse", pool=POOL, kinds={"duckdb"}, description="The file that analysts open read-only.")
+@dg.asset(
+    key=ANALYSTS_COPY,
+    group_name="warehouse",
+    pool=POOL,
+    kinds={"duckdb"},
+    description="The file that analysts open read-only.",
+)
 def analysts_copy(settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]) -> dg.MaterializeResult:
     reporter.step("analysts' copy")
     pinned = warehouse.pin(settings.lake)
@@ -141,15 +170,17 @@ def analysts_copy(settings: dg.ResourceParam[Settings], reporter: dg.ResourcePar
 def published_check(models: dg.AssetsDefinition, table: TableContract) -> dg.AssetChecksDefinition:
     """Blocking Great Expectations check of one published table, read from the build file."""
 
-    @dg.asset_check(name="published_contract", asset=get_asset_key_for_model([models], table.name), blocking=True, pool=POOL)
+    @dg.asset_check(
+        name="published_contract", asset=get_asset_key_for_model([models], table.name), blocking=True, pool=POOL
+    )
     def check(settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]) -> dg.AssetCheckResult:
         with warehouse.connect(settings.build_db, read_only=True) as connection:
             frame = pl.from_arrow(connection.execute(f'SELECT * FROM publish."{table.name}"').to_arrow_table())
         assert isinstance(frame, pl.DataFrame)
         result = quality.check_frame(table, frame, table.name)
         reporter.checked(table.name, [result])
-        return dg.AssetCheckResult(passed=result.passed, metadata={"failures": list(result.failures), "expectations": result.expectations})
+        return dg.AssetCheckResult(
+            passed=result.passed, metadata={"failures": list(result.failures), "expectations": result.expectations}
+        )
 
     return check
-
-

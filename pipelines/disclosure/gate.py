@@ -57,7 +57,9 @@ def inspect(contract: TableContract, frame: pl.DataFrame) -> None:
         )
     named = [c for c in frame.columns if _PERSONAL_COLUMN.search(c)]
     if named:
-        raise PublishRefused(f"{contract.name}: columns {', '.join(named)} name or point to persons. What to do: leave them out.")
+        raise PublishRefused(
+            f"{contract.name}: columns {', '.join(named)} name or point to persons. What to do: leave them out."
+        )
     for column in (c for c, dtype in frame.schema.items() if dtype == pl.String):
         hits = frame.with_row_index().filter(pl.col(column).str.contains(_PERSONAL_VALUE))
         if hits.height:

@@ -7,7 +7,14 @@ import polars as pl
 from pipelines.contracts import TableContract
 
 CHANGE_SCHEMA = pl.Schema(
-    {"product": pl.String, "change": pl.String, "key": pl.String, "column": pl.String, "before": pl.String, "after": pl.String}
+    {
+        "product": pl.String,
+        "change": pl.String,
+        "key": pl.String,
+        "column": pl.String,
+        "before": pl.String,
+        "after": pl.String,
+    }
 )
 
 
@@ -35,7 +42,9 @@ def compare(contract: TableContract, before: pl.DataFrame | None, after: pl.Data
 
 
 def _texts(frame: pl.DataFrame, keys: list[str], shared: list[str]) -> pl.DataFrame:
-    named = pl.concat_str([pl.concat_str(pl.lit(f"{k}="), pl.col(k).cast(pl.String).fill_null("")) for k in keys], separator=",")
+    named = pl.concat_str(
+        [pl.concat_str(pl.lit(f"{k}="), pl.col(k).cast(pl.String).fill_null("")) for k in keys], separator=","
+    )
     return frame.select(
         named.alias("key"), *keys, *(pl.col(c).cast(pl.String) for c in shared), pl.lit(True).alias("_present")
     )

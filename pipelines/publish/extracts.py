@@ -25,7 +25,9 @@ def write_parquet(frame: pl.DataFrame, target: Path) -> None:
     frame.write_parquet(target, compression="zstd", compression_level=3, statistics=True)
 
 
-def write_xlsx(frame: pl.DataFrame, contract: TableContract, target: Path, *, readme: list[str], notes: list[str], as_of: dt.date) -> None:
+def write_xlsx(
+    frame: pl.DataFrame, contract: TableContract, target: Path, *, readme: list[str], notes: list[str], as_of: dt.date
+) -> None:
     """Workbook with sheets LEEME, datos, diccionario and notas; text columns stay text, so that 02 stays 02.
 
     Raises:
@@ -36,7 +38,9 @@ def write_xlsx(frame: pl.DataFrame, contract: TableContract, target: Path, *, re
             f"{contract.name} has {frame.height:,} rows, a sheet holds {XLSX_MAX_ROWS:,}. What to do: publish it split by year."
         )
     book = xlsxwriter.Workbook(target, {"strings_to_numbers": False})
-    book.set_properties({"title": contract.name, "author": "Antawasi", "created": dt.datetime.combine(as_of, dt.time())})
+    book.set_properties(
+        {"title": contract.name, "author": "Antawasi", "created": dt.datetime.combine(as_of, dt.time())}
+    )
     bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
     date = book.add_format({"num_format": "yyyy-mm-dd"})
     text, wrap = book.add_format({"num_format": "@"}), book.add_format({"text_wrap": True, "valign": "top"})
@@ -69,7 +73,15 @@ def write_xlsx(frame: pl.DataFrame, contract: TableContract, target: Path, *, re
     for j, head in enumerate(heads):
         dictionary.write_string(0, j, head, bold)
     for i, c in enumerate(contract.columns, start=1):
-        row = (c.name, c.title_es, c.physical_type, c.unit or "", c.description_es, c.description, ", ".join(c.codes or ()))
+        row = (
+            c.name,
+            c.title_es,
+            c.physical_type,
+            c.unit or "",
+            c.description_es,
+            c.description,
+            ", ".join(c.codes or ()),
+        )
         for j, value in enumerate(row):
             dictionary.write_string(i, j, value, wrap)
     dictionary.set_column(0, 3, 22)
@@ -88,7 +100,9 @@ def write_public_db(tables: dict[str, pl.DataFrame], target: Path) -> None:
     """One DuckDB file, created empty and filled with the published tables only, readable by DuckDB 1.2 to 2.0."""
     with connect(":memory:") as connection:
         connection.execute("SET threads = 1")
-        connection.execute(f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS public_db (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute(
+            f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS public_db (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
         for name, frame in tables.items():
             connection.register("outgoing", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
             connection.execute(f'CREATE TABLE public_db."{name}" AS FROM outgoing')

@@ -42,7 +42,11 @@ def render(version: str, as_of: dt.date, published: dict[str, pl.DataFrame], att
 @functools.lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -52,7 +56,9 @@ def _production_figure(published: dict[str, pl.DataFrame]) -> dict[str, Any] | N
     if frame is None:
         return None
     yearly = (
-        frame.filter((pl.col("stratum_code") == "PPM") & (pl.col("stage_code") == "CONCENTRACION") & ~pl.col("is_synthetic"))
+        frame.filter(
+            (pl.col("stratum_code") == "PPM") & (pl.col("stage_code") == "CONCENTRACION") & ~pl.col("is_synthetic")
+        )
         .group_by(pl.col("month").dt.year().cast(pl.String).alias("year"), "department_name")
         .agg(pl.col("fine_copper_t").sum().cast(pl.Float64))
         .filter(pl.col("fine_copper_t") > 0)
@@ -108,7 +114,9 @@ def _price_figure(published: dict[str, pl.DataFrame]) -> dict[str, Any] | None:
         "title_en": "World copper price, monthly average",
         "note_es": f"Último mes: {month[:7]}, US$ {price:,.0f} por tonelada.",
         "note_en": f"Last month: {month[:7]}, US$ {price:,.0f} per tonne.",
-        "svg": _svg(chart, f"Línea de {recent['month'][0][:4]} a {month[:7]}; último valor US$ {price:,.0f} por tonelada."),
+        "svg": _svg(
+            chart, f"Línea de {recent['month'][0][:4]} a {month[:7]}; último valor US$ {price:,.0f} por tonelada."
+        ),
     }
 
 

@@ -28,7 +28,11 @@ from pipelines.warehouse import connect
 
 _VERSION = re.compile(r"v(\d{4})\.(\d{2})\.(\d+)")
 LATEST = "latest"
-DATA_LICENCE = {"name": "CC-BY-4.0", "title": "Creative Commons Attribution 4.0", "path": "https://creativecommons.org/licenses/by/4.0/"}
+DATA_LICENCE = {
+    "name": "CC-BY-4.0",
+    "title": "Creative Commons Attribution 4.0",
+    "path": "https://creativecommons.org/licenses/by/4.0/",
+}
 _FIELD_TYPES = {"VARCHAR": "string", "DATE": "date", "BOOLEAN": "boolean", "INTEGER": "integer", "BIGINT": "integer"}
 
 
@@ -44,7 +48,9 @@ class Release:
 
 def versions(releases: Path) -> list[str]:
     """Versions on disk, oldest first."""
-    found = [p.name for p in releases.glob("v*") if p.is_dir() and _VERSION.fullmatch(p.name)] if releases.exists() else []
+    found = (
+        [p.name for p in releases.glob("v*") if p.is_dir() and _VERSION.fullmatch(p.name)] if releases.exists() else []
+    )
     return sorted(found, key=_order)
 
 
@@ -91,7 +97,9 @@ def content_digest(published: dict[str, pl.DataFrame]) -> str:
     for name, frame in sorted(published.items()):
         digest.update(contracts.contract(name).path.read_bytes())
         digest.update(frame.write_csv().encode())
-    for code in sorted([*Path(__file__).parent.rglob("*.py"), *Path(__file__).parent.rglob("*.j2"), Path(gate.__file__)]):
+    for code in sorted(
+        [*Path(__file__).parent.rglob("*.py"), *Path(__file__).parent.rglob("*.j2"), Path(gate.__file__)]
+    ):
         digest.update(code.read_bytes())
     return digest.hexdigest()
 
@@ -158,7 +166,13 @@ def _next_version(known: list[str], day: dt.date) -> str:
 
 
 def _fill(
-    tmp: Path, version: str, day: dt.date, published: dict[str, pl.DataFrame], digest: str, previous: Path | None, settings: Settings
+    tmp: Path,
+    version: str,
+    day: dt.date,
+    published: dict[str, pl.DataFrame],
+    digest: str,
+    previous: Path | None,
+    settings: Settings,
 ) -> None:
     attributions = _attributions(settings)
     differences = []
@@ -166,7 +180,9 @@ def _fill(
         contract = contracts.contract(name)
         before = previous / f"{name}.parquet" if previous else None
         differences.append(
-            changes.compare(contract, pl.read_parquet(before) if before is not None and before.exists() else None, frame)
+            changes.compare(
+                contract, pl.read_parquet(before) if before is not None and before.exists() else None, frame
+            )
         )
         extracts.write_csv(frame, tmp / f"{name}.csv")
         extracts.write_parquet(frame, tmp / f"{name}.parquet")
@@ -193,7 +209,13 @@ def _fill(
 def _attributions(settings: Settings) -> list[str]:
     """Attribution lines of the sources that published tables come from, as their origin cards state them."""
     used = {"minem_production", "worldbank_pinksheet", "bcrp_series", "ubigeo"}
-    return sorted({f"{get_source(c.source).title_es}: {c.attribution}" for c in landing.cards(settings.landing) if c.source in used})
+    return sorted(
+        {
+            f"{get_source(c.source).title_es}: {c.attribution}"
+            for c in landing.cards(settings.landing)
+            if c.source in used
+        }
+    )
 
 
 def _is_synthetic(frame: pl.DataFrame) -> bool:
@@ -219,15 +241,20 @@ def _notes(contract: TableContract, attributions: list[str]) -> list[str]:
     return ["Límites / limitations:", *limits, "", "Fuentes / sources:", *attributions]
 
 
+_CHANGES = {
+    "added": "filas nuevas / added",
+    "removed": "filas retiradas / removed",
+    "revised": "valores revisados / revised",
+}
+
+
 def _changelog(
     version: str, day: dt.date, published: dict[str, pl.DataFrame], changed: pl.DataFrame, previous: Path | None
 ) -> str:
     lines = [f"## {version} ({day.isoformat()})", ""]
     for name, frame in published.items():
         counts = Counter(changed.filter(pl.col("product") == name)["change"].to_list())
-        told = ", ".join(
-            f"{counts[c]} {es}" for c, es in (("added", "filas nuevas / added"), ("removed", "filas retiradas / removed"), ("revised", "valores revisados / revised")) if counts[c]
-        )  # fmt: skip
+        told = ", ".join(f"{counts[change]} {words}" for change, words in _CHANGES.items() if counts[change])
         lines.append(f"- `{name}`: {frame.height} filas / rows; {told or 'sin cambios / unchanged'}.")
     older = ""
     if previous is not None and (previous / "CHANGELOG.md").exists():
@@ -308,4 +335,3 @@ Cítese: Antawasi, la versión de la entrega y las fuentes de ATTRIBUTIONS.md.
 The sources' own licences continue to apply to what is theirs.
 Las licencias propias de cada fuente siguen rigiendo lo que es suyo.
 """
-

@@ -100,7 +100,9 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
     rows = []
     for number, series, name, value in _observations(path):
         period = period_of(name)
-        problem = None if period else f"period|period_date|found '{name}', expected a period such as 25.Set.26 or Sep.2018"
+        problem = (
+            None if period else f"period|period_date|found '{name}', expected a period such as 25.Set.26 or Sep.2018"
+        )
         if value is None:
             problem = "width|-|the period has another number of values than there are series"
         frequency, day = period or (None, None)

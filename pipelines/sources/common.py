@@ -175,9 +175,7 @@ def check_header(found: Sequence[str], required: Iterable[str], known: Iterable[
         )
 
 
-def rows_to_frame(
-    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], columns: Sequence[str]
-) -> pl.DataFrame:
+def rows_to_frame(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], columns: Sequence[str]) -> pl.DataFrame:
     """Text frame of `columns` (names in `header`) with `_row_number`; rows of another width get a `_problem`."""
     at = {name: header.index(name) for name in columns}
     width = len(header)
@@ -268,9 +266,7 @@ def read_sheet(path: Path, sheet: str | None = None) -> pl.DataFrame:
                 file=path,
             )
         chosen = sheet if sheet is not None else book.sheet_names[0]
-        return book.load_sheet(
-            chosen, header_row=None, dtypes="string", skip_whitespace_tail_rows=False
-        ).to_polars()
+        return book.load_sheet(chosen, header_row=None, dtypes="string", skip_whitespace_tail_rows=False).to_polars()
     except fastexcel.FastExcelError as error:
         raise FileRefused(
             f"the workbook cannot be read ({str(error).splitlines()[0]})",

@@ -15,7 +15,15 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import check_header, decode, guard_lines, read_csv_rows, read_small, rows_to_frame, squeeze
+from pipelines.sources.common import (
+    check_header,
+    decode,
+    guard_lines,
+    read_csv_rows,
+    read_small,
+    rows_to_frame,
+    squeeze,
+)
 
 TABLE = "minem_production__quantities"
 SOURCE = Source(
@@ -79,7 +87,9 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
         if year:
             context.check_period(year, f"line {line}")
     frame = frame.with_columns(
-        pl.concat_str(pl.col("year_text"), pl.col("month_text").str.zfill(2), pl.lit("01"), separator="-").alias("month"),
+        pl.concat_str(pl.col("year_text"), pl.col("month_text").str.zfill(2), pl.lit("01"), separator="-").alias(
+            "month"
+        ),
         _month_problem().alias("_problem"),
         _titular(frame, context),
     )
@@ -105,6 +115,8 @@ def _titular(frame: pl.DataFrame, context: Context) -> pl.Series:
 def _company() -> pl.Expr:
     """The name stays only when its legal form says that it is a company; a person's goes to the vault."""
     name = pl.col("titular_name")
-    is_company = name.str.contains(r"(?i)\b(S\.?\s?A\.?\s?A?\.?\s?C?\.?|S\.?\s?R\.?\s?L\.?|SOCIEDAD|COMPA[NÑ][IÍ]A|CIA\.?|CORPORACI[OÓ]N|COOPERATIVA|INC\.?|LTDA?\.?|SUCURSAL)(\s|$|-)")
+    is_company = name.str.contains(
+        r"(?i)\b(S\.?\s?A\.?\s?A?\.?\s?C?\.?|S\.?\s?R\.?\s?L\.?|SOCIEDAD|COMPA[NÑ][IÍ]A|CIA\.?|CORPORACI[OÓ]N|COOPERATIVA|INC\.?|LTDA?\.?|SUCURSAL)(\s|$|-)"
+    )
     is_person = name.str.contains(r"(?i)\bE\.?\s?I\.?\s?R\.?\s?L|EMPRESA INDIVIDUAL|S\.?\s?M\.?\s?R\.?\s?L")
     return pl.when(is_company & ~is_person).then(name)

@@ -119,10 +119,17 @@ def _row(number: int, record: dict[str, str | None], day: str | None, context: C
     valid = bool(ruc) and is_valid_ruc(ruc)
     kind, value = canonical_ruc(ruc) if valid else ("RUC", "")
     name = record["name"]
-    problem = None if valid else "ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC"
+    problem = (
+        None
+        if valid
+        else "ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC"
+    )
     updated = record.get("updated")
     if updated and day is None:
-        problem = problem or "date|layer_updated_date|FECHA_ACTUALIZACION is no date, expected milliseconds, YYYY-MM-DD or DD/MM/YYYY"
+        problem = (
+            problem
+            or "date|layer_updated_date|FECHA_ACTUALIZACION is no date, expected milliseconds, YYYY-MM-DD or DD/MM/YYYY"
+        )
     mining_right, repaired = mining_right_id(record["mining_right"])
     right_name = record["mining_right_name"]
     latitude, longitude = record.get("latitude"), record.get("longitude")
@@ -221,7 +228,14 @@ def _records(path: Path) -> list[Record]:
 
 def _from_table(rows: list[tuple[int, list[str]]], path: Path, what: str) -> list[Record]:
     """Rows below the header, which is the first row that has a RUC column (titles may stand above it)."""
-    at = next((i for i, (_, cells) in enumerate(rows[:30]) if "RUC" in map(fold_header, cells) or "M_RUC" in map(fold_header, cells)), None)
+    at = next(
+        (
+            i
+            for i, (_, cells) in enumerate(rows[:30])
+            if "RUC" in map(fold_header, cells) or "M_RUC" in map(fold_header, cells)
+        ),
+        None,
+    )
     if at is None:
         raise FileRefused(
             "no row of column titles with RUC",

@@ -131,7 +131,11 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
             if "__MACOSX" in folders or name.startswith("._"):
                 continue  # a Mac's own notes on the documents, under the documents' names
             if member.file_size > MAX_XML_BYTES:
-                yield name, None, f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}"
+                yield (
+                    name,
+                    None,
+                    f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}",
+                )
                 continue
             try:
                 data = archive.read(member)
@@ -141,7 +145,9 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
             yield name, *_parse_xml(data)
 
 
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True)
+_PARSER = etree.XMLParser(
+    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+)
 
 
 def _parse_xml(data: bytes) -> tuple[Any, str | None]:
@@ -373,9 +379,7 @@ def _document(
         problem = f"document_type|document_type_code|found '{(code or '')[:20]}', expected one of {', '.join(TYPES)}"
         code = None
     elif (issuer.written == "RUC" or len(issuer.identity) == 11) and not is_valid_ruc(issuer.identity):
-        problem = (
-            "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
-        )
+        problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
     document = {
         "document_key": key,
         "member_name": _masked_name(name, secrets),
@@ -394,8 +398,7 @@ def _document(
     }
     document["_verbatim"] = _verbatim(document) if problem else None
     lines = [
-        _line(key, i, group, secrets)
-        for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
+        _line(key, i, group, secrets) for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
     ]
     return document, lines
 
@@ -436,7 +439,9 @@ def _voucher(
             _text(response, "ReferenceID") or _text(affected, "InvoiceDocumentReference/ID")
         ),
         "affected_document_type_code": _text(affected, "InvoiceDocumentReference/DocumentTypeCode"),
-        "related_documents": _related(groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"),
+        "related_documents": _related(
+            groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"
+        ),
         "extraction_location_type_code": _text(
             extraction, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
         ),
@@ -510,14 +515,23 @@ def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
     return _JSON(found) if found else None
 
 
-def _despatch(parties: _Parties, groups: dict[str, list[Group]], code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
+def _despatch(
+    parties: _Parties, groups: dict[str, list[Group]], code: str | None
+) -> tuple[_Party, dict[str, Any], list[str]]:
     """Waybills of the sender (09) and the carrier (31), both generations."""
     issuer = _party(parties, _first(groups, "DespatchSupplierParty"))
     recipient = _party(parties, _first(groups, "DeliveryCustomerParty"))
     shipment = _first(groups, "Shipment")
     sender = _party(parties, shipment, "Delivery/Despatch/DespatchParty/")
     carrier = _party(parties, shipment, "ShipmentStage/CarrierParty/")
-    names = [t for t in (_text(shipment, "ShipmentStage/DriverPerson/FirstName"), _text(shipment, "ShipmentStage/DriverPerson/FamilyName")) if t]
+    names = [
+        t
+        for t in (
+            _text(shipment, "ShipmentStage/DriverPerson/FirstName"),
+            _text(shipment, "ShipmentStage/DriverPerson/FamilyName"),
+        )
+        if t
+    ]
     driver = parties.party(
         _attribute(shipment, "ShipmentStage/DriverPerson/ID", "schemeID"),
         _text(shipment, "ShipmentStage/DriverPerson/ID"),
@@ -631,7 +645,9 @@ def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name
         "response_date": _text(top, "ResponseDate", "IssueDate"),
         "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
         "file_name_agrees": _name_agrees(name, ruc, code, number),
-        "_problem": None if number else "reference|document_id_sunat|the answer names no document, expected its series and number",
+        "_problem": None
+        if number
+        else "reference|document_id_sunat|the answer names no document, expected its series and number",
     }
 
 

@@ -160,7 +160,11 @@ def _title(cell: str) -> str:
         return fold_header(cell)
     damaged = cell.upper().replace(" ", "_")
     return next(
-        (t for t in TITLES if len(t) == len(damaged) and all(d in (c, "\ufffd") for c, d in zip(t, damaged, strict=True))),
+        (
+            t
+            for t in TITLES
+            if len(t) == len(damaged) and all(d in (c, "\ufffd") for c, d in zip(t, damaged, strict=True))
+        ),
         damaged,
     )
 
@@ -253,7 +257,10 @@ def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -
     wrong = pl.lit("ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC")
     frame = _frame(chunk, encoding, first_line)
     checked = frame.with_columns(
-        pl.when(pl.col("_problem").is_null() & ~pl.col("valid")).then(wrong).otherwise(pl.col("_problem")).alias("_problem"),
+        pl.when(pl.col("_problem").is_null() & ~pl.col("valid"))
+        .then(wrong)
+        .otherwise(pl.col("_problem"))
+        .alias("_problem"),
         pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
     )
     out_of_scope = 0
@@ -293,5 +300,8 @@ def _columns(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _verbatim() -> pl.Expr:
     """What a rejected line may show: no name and no number, only what says nothing about who it is."""
-    shown = [pl.concat_str(pl.lit(f"{c}="), pl.col(c).fill_null("")) for c in ("taxpayer_status", "domicile_condition", "ubigeo_code")]
+    shown = [
+        pl.concat_str(pl.lit(f"{c}="), pl.col(c).fill_null(""))
+        for c in ("taxpayer_status", "domicile_condition", "ubigeo_code")
+    ]
     return pl.concat_str(shown, separator="; ")

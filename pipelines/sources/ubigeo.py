@@ -15,7 +15,15 @@ import polars as pl
 
 from pipelines.errors import FileRefused
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import check_header, decode, guard_lines, read_csv_rows, read_small, rows_to_frame, squeeze
+from pipelines.sources.common import (
+    check_header,
+    decode,
+    guard_lines,
+    read_csv_rows,
+    read_small,
+    rows_to_frame,
+    squeeze,
+)
 
 DEPARTMENTS, PROVINCES, DISTRICTS = "ubigeo__departments", "ubigeo__provinces", "ubigeo__districts"
 VARIANTS = "ubigeo__name_variants"
@@ -84,7 +92,9 @@ def _variants(text: str, path: Path) -> pl.DataFrame:
     """Rows (place_level, written_name, proper_name) of the equivalences file; `_row_number` counts them from 1."""
     try:
         content = json.loads(text)
-        rows = [(_LEVELS[level], written, proper) for level, names in content.items() for written, proper in names.items()]
+        rows = [
+            (_LEVELS[level], written, proper) for level, names in content.items() for written, proper in names.items()
+        ]
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
         raise FileRefused(
             f"not a file of name variants ({type(error).__name__}: {str(error)[:80]})",

@@ -16,7 +16,7 @@ import polars as pl
 
 from pipelines.errors import FileRefused
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import open_zip, check_zip, read_sheet, read_small, squeeze
+from pipelines.sources.common import check_zip, open_zip, read_sheet, read_small, squeeze
 
 TABLE = "worldbank_pinksheet__prices"
 SOURCE = Source(
@@ -65,12 +65,16 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
             pl.col("variable").replace_strict(units, default=None, return_dtype=pl.String).alias("unit_of_measure"),
             pl.col("variable").replace_strict(codes, default=None, return_dtype=pl.String).alias("commodity_code"),
             pl.col(cells.columns[0]).str.replace(_PERIOD, "$1-$2-01").alias("month"),
-            pl.when(~pl.col("value").str.strip_chars().is_in(MISSING)).then(pl.col("value").str.strip_chars()).alias("price"),
+            pl.when(~pl.col("value").str.strip_chars().is_in(MISSING))
+            .then(pl.col("value").str.strip_chars())
+            .alias("price"),
         )
         # A note below the table has no numbers; a row with numbers and no month is a fault to show.
         .filter(pl.col("is_data") | (~pl.col("is_data") & pl.col("price").is_not_null()))
         .with_columns(
-            pl.when(~pl.col("is_data")).then(pl.lit("period|month|the row has prices but no month such as 1960M01")).alias("_problem")
+            pl.when(~pl.col("is_data"))
+            .then(pl.lit("period|month|the row has prices but no month such as 1960M01"))
+            .alias("_problem")
         )
         .sort("_row_number", "variable", maintain_order=True)
     )
@@ -107,9 +111,7 @@ def _header(top: pl.DataFrame, path: Path) -> tuple[dict[str, str], dict[str, st
     rows = top.rows()
     in_brackets = [sum(bool(c and re.fullmatch(r"\(.+\)", squeeze(c))) for c in row) for row in rows]
     units_at = max(range(len(rows)), key=in_brackets.__getitem__, default=-1)
-    names_at = next(
-        (i for i in range(units_at - 1, -1, -1) if sum(c is not None for c in rows[i][1:]) >= 5), None
-    )
+    names_at = next((i for i in range(units_at - 1, -1, -1) if sum(c is not None for c in rows[i][1:]) >= 5), None)
     if units_at < 0 or in_brackets[units_at] < 5 or names_at is None:
         raise FileRefused(
             "no row of units such as ($/mt) below a row of commodity names",

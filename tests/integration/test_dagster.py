@@ -1,5 +1,6 @@
 """The house as Dagster sees it: it loads, its graph is whole, its checks block, its partitions and schedules are right."""
 
+import datetime as dt
 import os
 import shutil
 import subprocess
@@ -88,11 +89,11 @@ def test_schedules_are_in_limas_time_and_off_unless_opted_in(tmp_path):
     assert release.cron_schedule.split()[2] == "5"
 
 
-def test_a_release_tick_passes_its_own_date(tmp_path):
-    import datetime as dt
-
+def test_every_tick_asks_for_a_run_and_the_releases_passes_its_own_date(tmp_path):
     repository = build_defs(Settings(profile="test", home=tmp_path)).get_repository_def()
     context = dg.build_schedule_context(scheduled_execution_time=dt.datetime(2026, 12, 5, 7))
+    for schedule in repository.schedule_defs:
+        assert len(schedule.evaluate_tick(context).run_requests) == 1, schedule.name
     (request,) = repository.get_schedule_def("release_monthly").evaluate_tick(context).run_requests
     assert request.run_config["ops"]["releases__release"]["config"]["as_of"] == "2026-12-05"
 
@@ -106,7 +107,10 @@ def test_the_inbox_sensor_asks_once_per_source_and_period(tmp_path):
         shutil.copy(next((SAMPLE_DIR / "minem_production").glob(f"*{year}.csv")), drop)
     waiting = intake.waiting(tmp_path / "landing", tmp_path / "inbox")
     requests = inbox_requests(waiting)
-    assert sorted((r.job_name, r.partition_key) for r in requests) == [("ingest_minem_production", "2021"), ("ingest_minem_production", "2022")]
+    assert sorted((r.job_name, r.partition_key) for r in requests) == [
+        ("ingest_minem_production", "2021"),
+        ("ingest_minem_production", "2022"),
+    ]
     assert [r.run_key for r in requests] == [r.run_key for r in inbox_requests(waiting)]
     list(intake.take_in(tmp_path / "landing", waiting))
     assert intake.waiting(tmp_path / "landing", tmp_path / "inbox") == []
@@ -119,9 +123,24 @@ def run_job(settings, name, **arguments):
         return defs.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False, **arguments)
 
 
+def test_a_run_over_every_period_marks_only_those_that_have_files(settings):
+    for year in (2021, 2024):
+        file = next((SAMPLE_DIR / "minem_production").glob(f"*{year}.csv"))
+        landing.land(settings.landing, all_sources()["minem_production"], file)
+    result = run_job(settings, "ingest_minem_production")
+    assert result.success
+    events = result.get_asset_materialization_events()
+    assert sorted(e.partition for e in events if e.partition) == ["2021", "2024"]
+    assert len(list((settings.lake / "receipts").rglob("*.json"))) == 2
+
+
 def test_one_partition_takes_only_its_own_files(settings):
     for year in (2021, 2022):
-        landing.land(settings.landing, all_sources()["minem_production"], next((SAMPLE_DIR / "minem_production").glob(f"*{year}.csv")))
+        landing.land(
+            settings.landing,
+            all_sources()["minem_production"],
+            next((SAMPLE_DIR / "minem_production").glob(f"*{year}.csv")),
+        )
     result = run_job(settings, "ingest_minem_production", partition_key="2022")
     assert result.success
     (event,) = result.get_asset_materialization_events()
@@ -134,7 +153,9 @@ def test_bad_data_in_the_lake_blocks_the_build(settings):
 
     from pipelines import lake
 
-    landing.land(settings.landing, all_sources()["bcrp_series"], SAMPLE_DIR / "bcrp_series" / "fx_monthly_PN01207PM.json")
+    landing.land(
+        settings.landing, all_sources()["bcrp_series"], SAMPLE_DIR / "bcrp_series" / "fx_monthly_PN01207PM.json"
+    )
     assert run_job(settings, "ingest_bcrp_series").success
     (receipt,) = lake.receipts(settings.lake)
     path = lake.raw_path(settings.lake, "bcrp_series__observations", receipt.sha256)

@@ -149,7 +149,10 @@ def undisturbed(house, tmp_path_factory):
     shutil.copytree(house, home, symlinks=True)
     before = state(home)
     analyst = subprocess.Popen(
-        [sys.executable, "-c", ANALYST, str(home / "warehouse" / "antawasi.duckdb")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ANALYST, str(home / "warehouse" / "antawasi.duckdb")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     held = analyst.stdout.readline()
     correct(home)
@@ -162,7 +165,12 @@ def undisturbed(house, tmp_path_factory):
     assert first.returncode == 0, errors
     after_text, _ = analyst.communicate("\n")
     return Undisturbed(
-        before, state(home), json.loads((folder / "seen.json").read_text()), second, first.pid, [held.strip(), after_text.strip()]
+        before,
+        state(home),
+        json.loads((folder / "seen.json").read_text()),
+        second,
+        first.pid,
+        [held.strip(), after_text.strip()],
     )
 
 

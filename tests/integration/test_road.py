@@ -28,10 +28,23 @@ def latest(house):
 
 def test_the_summary_tells_files_rows_checks_places_and_queries(house):
     text = (house / "run.out").read_text(encoding="utf-8")
-    for slug in ("minem_production", "worldbank_pinksheet", "bcrp_series", "ubigeo", "reinfo", "sunat_documents", "sunat_ruc"):
+    for slug in (
+        "minem_production",
+        "worldbank_pinksheet",
+        "bcrp_series",
+        "ubigeo",
+        "reinfo",
+        "sunat_documents",
+        "sunat_ruc",
+    ):
         assert slug in text
     assert re.search(r"Checks passed: \d+ expectations on \d+ lake files, (\d+) of \1 dbt tests", text)
-    assert text.count('antawasi query "') == 3 and "antawasi.duckdb" in text and "index.html" in text and "report.html" in text
+    assert (
+        text.count('antawasi query "') == 3
+        and "antawasi.duckdb" in text
+        and "index.html" in text
+        and "report.html" in text
+    )
 
 
 def test_every_sample_file_is_in_the_lake_and_every_row_accounted_for(house):
@@ -42,7 +55,10 @@ def test_every_sample_file_is_in_the_lake_and_every_row_accounted_for(house):
         first = contracts.tables_of(r.source)
         for table in first:
             out = r.out_of_scope if table.name == next(iter(r.rows_in)) else 0
-            assert r.rows_in[table.name] == r.accepted[table.name] + r.rejected[table.name] + out, (r.filename, table.name)
+            assert r.rows_in[table.name] == r.accepted[table.name] + r.rejected[table.name] + out, (
+                r.filename,
+                table.name,
+            )
 
 
 def test_anchors_of_small_producers_copper(ask):
@@ -50,7 +66,12 @@ def test_anchors_of_small_producers_copper(ask):
         "SELECT year(month), round(sum(fine_copper_t), 1) FROM publish.pub_copper_production "
         "WHERE stratum_code = 'PPM' AND stage_code = 'CONCENTRACION' GROUP BY 1 ORDER BY 1"
     )
-    assert rows == [(2021, Decimal("3269.5")), (2022, Decimal("5588.8")), (2023, Decimal("5843.9")), (2024, Decimal("5263.2"))]
+    assert rows == [
+        (2021, Decimal("3269.5")),
+        (2022, Decimal("5588.8")),
+        (2023, Decimal("5843.9")),
+        (2024, Decimal("5263.2")),
+    ]
 
 
 def test_anchors_of_the_general_regime_and_the_empty_artisanal_stratum(ask):
@@ -63,7 +84,10 @@ def test_anchors_of_the_general_regime_and_the_empty_artisanal_stratum(ask):
 
 
 def test_published_totals_equal_an_independent_sum_of_the_source_files(ask):
-    frames = [pl.read_csv(p, schema_overrides={"Valor": pl.String}) for p in sorted((SAMPLE_DIR / "minem_production").glob("*.csv"))]
+    frames = [
+        pl.read_csv(p, schema_overrides={"Valor": pl.String})
+        for p in sorted((SAMPLE_DIR / "minem_production").glob("*.csv"))
+    ]
     copper = pl.concat(frames, how="vertical").filter(pl.col("MINERAL") == "COBRE")
     expected = copper.select(pl.col("Valor").cast(pl.Decimal(38, 12)).sum()).item()
     ((total,),) = ask("SELECT sum(fine_copper_t) FROM publish.pub_copper_production")
@@ -75,30 +99,51 @@ def test_prices_in_both_units_and_vintages(ask):
         "SELECT copper_usd_per_t, copper_usd_cents_per_lb, source_as_of FROM publish.pub_copper_price WHERE month = '2024-05-01'"
     )
     assert str(as_of) == "2025-12-02" and abs(float(cents) * 22.0462262185 - float(usd)) < 1e-4
-    revised = ask("SELECT count(*), count(*) FILTER (revision_usd_per_t <> 0) FROM marts.mart_copper_price_revision WHERE NOT is_current OR revision_usd_per_t IS NOT NULL")
+    revised = ask(
+        "SELECT count(*), count(*) FILTER (revision_usd_per_t <> 0) FROM marts.mart_copper_price_revision "
+        "WHERE NOT is_current OR revision_usd_per_t IS NOT NULL"
+    )
     assert revised[0][0] > 0
     assert ask("SELECT month FROM publish.pub_copper_price GROUP BY month, is_synthetic HAVING count(*) > 1") == []
 
 
 def test_the_central_banks_copper_agrees_with_the_world_bank(ask):
     # January 2015 is only excerpted, so days are compared with the month's band, not averages with averages.
-    ((low, high),) = ask("SELECT min(value), max(value) FROM staging.stg_bcrp_series__observations WHERE series_code = 'PD04701XD' AND period_date BETWEEN '2015-01-01' AND '2015-01-31'")
+    ((low, high),) = ask(
+        "SELECT min(value), max(value) FROM staging.stg_bcrp_series__observations "
+        "WHERE series_code = 'PD04701XD' AND period_date BETWEEN '2015-01-01' AND '2015-01-31'"
+    )
     ((cents,),) = ask("SELECT copper_usd_cents_per_lb FROM publish.pub_copper_price WHERE month = '2015-01-01'")
     assert low <= cents <= high
 
 
 def test_no_identity_leaves_the_vault(house):
     identities = pl.concat([pl.read_parquet(p) for p in (house / "vault" / "identities").rglob("*.parquet")]).unique()
-    secrets = set(identities.filter(pl.col("identity_kind").is_in(["RUC", "DNI", "PLATE", "LICENCE", "REINFO"]))["identity"])
+    secrets = set(
+        identities.filter(pl.col("identity_kind").is_in(["RUC", "DNI", "PLATE", "LICENCE", "REINFO"]))["identity"]
+    )
     persons = set(identities.filter(pl.col("identity_kind") == "DNI")["name"].drop_nulls())
     assert len(secrets) > 40 and persons
-    hunted = re.compile(r"(?<![0-9.])(?:" + "|".join(sorted((re.escape(s) for s in secrets | persons if len(s) >= 6), key=len, reverse=True)) + r")(?![0-9])")
+    hunted = re.compile(
+        r"(?<![0-9.])(?:"
+        + "|".join(sorted((re.escape(s) for s in secrets | persons if len(s) >= 6), key=len, reverse=True))
+        + r")(?![0-9])"
+    )
     texts = []
     for path in (house / "lake").rglob("*"):
         if path.is_file():
-            texts.append((path, pl.read_parquet(path).write_json() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")))
+            texts.append(
+                (
+                    path,
+                    pl.read_parquet(path).write_json()
+                    if path.suffix == ".parquet"
+                    else path.read_text(encoding="utf-8"),
+                )
+            )
     connection = duckdb.connect(str(house / "warehouse" / "antawasi.duckdb"), read_only=True)
-    for schema, table in connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall():
+    for schema, table in connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables"
+    ).fetchall():
         rows = connection.execute(f'SELECT * FROM "{schema}"."{table}"').to_arrow_table()
         texts.append((f"{schema}.{table}", pl.from_arrow(rows).write_json()))
     connection.close()
@@ -127,12 +172,20 @@ def test_query_formats(house):
     sql = "SELECT department_code, sum(fine_copper_t) AS t FROM publish.pub_copper_production GROUP BY 1 ORDER BY 1"
     csv = antawasi("query", sql, "--format", "csv", home=house).stdout.splitlines()
     rows = json.loads(antawasi("query", sql, "--format", "json", home=house).stdout)
-    assert csv[0] == "department_code,t" and csv[1].startswith("02,") and rows[0]["department_code"] == "02" and len(rows) == len(csv) - 1
+    assert (
+        csv[0] == "department_code,t"
+        and csv[1].startswith("02,")
+        and rows[0]["department_code"] == "02"
+        and len(rows) == len(csv) - 1
+    )
     table = antawasi("query", sql, home=house).stdout
     assert "department_code" in table and "02" in table
 
 
-@pytest.mark.parametrize("sql", ["DROP TABLE publish.pub_copper_price", "SELECT * FROM read_csv('/etc/passwd')", "SELECT nothing FROM nowhere"])
+@pytest.mark.parametrize(
+    "sql",
+    ["DROP TABLE publish.pub_copper_price", "SELECT * FROM read_csv('/etc/passwd')", "SELECT nothing FROM nowhere"],
+)
 def test_a_query_can_neither_write_nor_read_other_files_and_a_wrong_one_is_told(house, sql):
     done = antawasi("query", sql, home=house, check=False)
     assert done.returncode == 1 and "What to do" in done.stderr and "Traceback" not in done.stderr
@@ -188,15 +241,28 @@ def test_the_report_names_sources_and_match_rates(house):
 
 def test_the_page_and_package_of_the_release(latest):
     page = (latest / "index.html").read_text(encoding="utf-8")
-    assert page.count('<svg role="img" aria-label=') == 2 and "3,269.5 t" in page and "<script" not in page and "http" in page
+    assert (
+        page.count('<svg role="img" aria-label=') == 2
+        and "3,269.5 t" in page
+        and "<script" not in page
+        and "http" in page
+    )
     assert json.loads((latest / "datapackage.json").read_text())["version"] == latest.resolve().name.removeprefix("v")
 
 
 def test_a_second_run_does_nothing_and_says_so(house, tmp_path):
-    before = {p: p.stat().st_mtime_ns for zone in ("landing", "lake", "warehouse", "releases") for p in (house / zone).rglob("*")}
+    before = {
+        p: p.stat().st_mtime_ns
+        for zone in ("landing", "lake", "warehouse", "releases")
+        for p in (house / zone).rglob("*")
+    }
     done = antawasi("run", "--sample", home=house)
     assert "Nothing new" in done.stdout
-    after = {p: p.stat().st_mtime_ns for zone in ("landing", "lake", "warehouse", "releases") for p in (house / zone).rglob("*")}
+    after = {
+        p: p.stat().st_mtime_ns
+        for zone in ("landing", "lake", "warehouse", "releases")
+        for p in (house / zone).rglob("*")
+    }
     assert before == after
 
 
@@ -205,7 +271,11 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
     shutil.copytree(house, home, symlinks=True)
     original = next((SAMPLE_DIR / "minem_production").glob("*2023.csv")).read_text(encoding="utf-8-sig")
     lines = original.splitlines()
-    at = next(i for i, line in enumerate(lines) if ",COBRE," in line and ",PEQUEÑO PRODUCTOR MINERO," in line and ",0,0" not in line)
+    at = next(
+        i
+        for i, line in enumerate(lines)
+        if ",COBRE," in line and ",PEQUEÑO PRODUCTOR MINERO," in line and ",0,0" not in line
+    )
     fields = lines[at].split(",TMF,")
     lines[at] = f"{fields[0]},TMF,{float(fields[1].split(',')[0]) + 1000:.3f},0"
     corrected = tmp_path / "PRODUCCION METALICA 2023 corregida.csv"
@@ -230,7 +300,9 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
         ).fetchall()
         refused = connection.execute("SELECT filename FROM meta.landing_files WHERE status = 'refused'").fetchall()
     # Published 2023 is 5,843.9 t; the correction adds 1,000 t to one row, and every other year stays.
-    assert totals[2023] == pytest.approx(Decimal("6843.858"), abs=Decimal("0.01")) and totals[2024] == pytest.approx(Decimal("5263.2"), abs=Decimal("0.1"))
+    assert totals[2023] == pytest.approx(Decimal("6843.858"), abs=Decimal("0.01")) and totals[2024] == pytest.approx(
+        Decimal("5263.2"), abs=Decimal("0.1")
+    )
     assert kept == [(False, 9444), (True, 9444)] and refused == [("otro.csv",)]
     changed = pl.read_csv(settings.releases / "latest" / "changes.csv", infer_schema=False)
     revised = changed.filter(pl.col("column") == "fine_copper_t")

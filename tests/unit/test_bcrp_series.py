@@ -17,7 +17,10 @@ MONTHS = ("Ene", "Feb", "Mar", "Abr", "May", "Jun", "Jul", "Ago", "Set", "Oct", 
 
 
 def answer(path, series, periods):
-    body = {"config": {"title": "x", "series": [{"name": n, "dec": "3"} for n in series]}, "periods": [{"name": n, "values": v} for n, v in periods]}
+    body = {
+        "config": {"title": "x", "series": [{"name": n, "dec": "3"} for n in series]},
+        "periods": [{"name": n, "values": v} for n, v in periods],
+    }
     path.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
     return path
 
@@ -50,14 +53,20 @@ def test_every_day_is_read_back(day):
 
 
 def test_real_rows_from_1997_to_2026():
-    rows = [json.loads(line) for line in (FIXTURES / "bcrp_series" / "fx_daily_rows_1997_2026.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (FIXTURES / "bcrp_series" / "fx_daily_rows_1997_2026.jsonl").read_text().splitlines()
+    ]
     assert [source.period_of(r["name"])[1].year for r in rows] == [1997, 2020, 2026, 2026]
 
 
 def test_series_are_matched_by_name_in_any_order(tmp_path, context):
     for names, values in (((BUY, SELL), ["3.375", "3.387"]), ((SELL, BUY), ["3.387", "3.375"])):
         frame = parsed(answer(tmp_path / "a.json", names, [("15.Jun.26", values)]), context)
-        assert dict(zip(frame["series_code"], frame["value"], strict=True)) == {"PD04639PD": "3.375", "PD04640PD": "3.387"}
+        assert dict(zip(frame["series_code"], frame["value"], strict=True)) == {
+            "PD04639PD": "3.375",
+            "PD04640PD": "3.387",
+        }
 
 
 def test_real_answers(take, zones):
@@ -97,5 +106,7 @@ def test_what_is_no_answer_is_refused(tmp_path, context, body, told):
 
 
 def test_a_period_with_missing_values_is_rejected_whole(tmp_path, context):
-    frame = parsed(answer(tmp_path / "a.json", (BUY, SELL), [("15.Jun.26", ["3.3"]), ("16.Jun.26", ["3.3", "3.4"])]), context)
+    frame = parsed(
+        answer(tmp_path / "a.json", (BUY, SELL), [("15.Jun.26", ["3.3"]), ("16.Jun.26", ["3.3", "3.4"])]), context
+    )
     assert frame["_problem"].is_not_null().to_list() == [True, True, False, False]

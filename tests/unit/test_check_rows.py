@@ -16,7 +16,13 @@ day = st.one_of(st.none(), st.dates().map(str), st.text(max_size=10))
 def frame(rows):
     return pl.DataFrame(
         [("PD04701XD", "D", period, value, i) for i, (period, value) in enumerate(rows, start=1)],
-        schema={"series_code": pl.String, "frequency_code": pl.String, "period_date": pl.String, "value": pl.String, "_row_number": pl.Int64},
+        schema={
+            "series_code": pl.String,
+            "frequency_code": pl.String,
+            "period_date": pl.String,
+            "value": pl.String,
+            "_row_number": pl.Int64,
+        },
         orient="row",
     )
 
@@ -58,7 +64,9 @@ def test_spanish_decimals_are_told_to_use_a_point():
 
 
 def test_the_second_row_of_a_key_is_rejected_and_names_the_first():
-    accepted, rejected = contracts.check_rows(TABLE, frame([("2026-06-15", "3.1"), ("2026-06-16", "3.2"), ("2026-06-15", "3.3")]))
+    accepted, rejected = contracts.check_rows(
+        TABLE, frame([("2026-06-15", "3.1"), ("2026-06-16", "3.2"), ("2026-06-15", "3.3")])
+    )
     assert accepted["_row_number"].to_list() == [1, 2]
     assert rejected["rule"].to_list() == ["duplicate"] and "same key as row 1" in rejected["reason"][0]
 
@@ -73,7 +81,9 @@ def test_an_unknown_code_stops_the_file_and_names_place_and_remedy():
     with pytest.raises(FileRefused) as refusal:
         contracts.check_rows(TABLE, rows, "answer.json")
     text = str(refusal.value)
-    assert "answer.json" in text and "XX99" in text and "row 1" in text and "series_code" in text and "What to do" in text
+    assert (
+        "answer.json" in text and "XX99" in text and "row 1" in text and "series_code" in text and "What to do" in text
+    )
 
 
 def test_a_parsers_own_complaint_is_kept():

@@ -22,13 +22,17 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_a_full_disk_says_so_and_keeps_the_old_file(tmp_path):
     target = tmp_path / "x.json"
     files.write_json(target, 1)
-    with pytest.raises(AntawasiError, match="No space left.*previous files are intact"), files.atomic_path(target):
+    with pytest.raises(AntawasiError, match=r"No space left.*previous files are intact"), files.atomic_path(target):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert files.read_json(target) == 1
 
 
 def test_a_really_full_device_is_told_too():
-    with pytest.raises(AntawasiError, match="No space left"), files.disk_errors("/dev/full"), open("/dev/full", "wb", buffering=0) as full:
+    with (
+        pytest.raises(AntawasiError, match="No space left"),
+        files.disk_errors("/dev/full"),
+        open("/dev/full", "wb", buffering=0) as full,
+    ):
         full.write(b"x")
 
 
@@ -47,7 +51,9 @@ def hold(path):
             print("held", flush=True)
             sys.stdin.read()
     """
-    holder = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     assert holder.stdout.readline() == b"held\n"
     return holder
 

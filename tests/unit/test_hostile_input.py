@@ -76,7 +76,10 @@ def test_a_workbook_whose_sheet_is_damaged(take, zones, tmp_path):
 
 def bomb(member: str) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive, archive.open(member, "w") as out:
+    with (
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open(member, "w") as out,
+    ):
         for _ in range(300):
             out.write(b"\0" * (1 << 20))
     return packed.getvalue()
@@ -96,7 +99,9 @@ def test_a_zip_bomb(take, zones, tmp_path, slug, name, member):
     assert "unpacks to" in refused(take, zones, slug, path)
 
 
-@pytest.mark.parametrize("member", ["../fuera.xml", "a/../../fuera.xml", "/etc/fuera.xml", "..\\fuera.xml", "C:\\fuera.xml"])
+@pytest.mark.parametrize(
+    "member", ["../fuera.xml", "a/../../fuera.xml", "/etc/fuera.xml", "..\\fuera.xml", "C:\\fuera.xml"]
+)
 @pytest.mark.parametrize("slug", ["sunat_documents", "worldbank_pinksheet"])
 def test_a_member_that_climbs_out(take, zones, tmp_path, slug, member):
     path = tmp_path / f"escala{'.zip' if slug == 'sunat_documents' else '.xlsx'}"

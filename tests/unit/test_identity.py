@@ -28,7 +28,9 @@ def test_check_digit_of_published_rucs(ruc, valid):
     assert is_valid_ruc(ruc) is valid
 
 
-@pytest.mark.parametrize("text", ["", "2013131295", "201313129555", "30131312955", "2013131295x", "２０１３１３１２９５５"])
+@pytest.mark.parametrize(
+    "text", ["", "2013131295", "201313129555", "30131312955", "2013131295x", "２０１３１３１２９５５"]
+)
 def test_what_is_no_ruc(text):
     assert not is_valid_ruc(text)
 

@@ -35,7 +35,9 @@ def days(values):
 def test_rows_in_equal_rows_accepted_plus_rejected(tmp_path_factory, values):
     root = tmp_path_factory.mktemp("z")
     zones = ingest.Zones(root / "landing", root / "lake", root / "vault")
-    card, _ = landing.land(zones.landing, SOURCE, answer(root / "a.json", days(values)), origin={"source_as_of": "2026-01-01"})
+    card, _ = landing.land(
+        zones.landing, SOURCE, answer(root / "a.json", days(values)), origin={"source_as_of": "2026-01-01"}
+    )
     (receipt,) = ingest.ingest_all(ingest.pending(zones, SOURCE))
     if receipt.status == "refused":
         bad = sum(v in ("3,4", "x", "-1") for v in values)
@@ -114,10 +116,14 @@ def test_a_contract_check_is_remembered_and_a_bad_file_is_told(take, zones, tmp_
     (second,) = quality.check_table(zones.lake, table, receipts)
     assert first.passed and not first.was_known and second.was_known and first.expectations == second.expectations
     path = lake.raw_path(zones.lake, TABLE, receipt.sha256)
-    bad = pl.read_parquet(path).with_columns(pl.lit(None, dtype=pl.Date).alias("period_date"), pl.lit("ZZ").alias("series_code"))
+    bad = pl.read_parquet(path).with_columns(
+        pl.lit(None, dtype=pl.Date).alias("period_date"), pl.lit("ZZ").alias("series_code")
+    )
     result = quality.check_frame(table, bad, "a.json")
     assert not result.passed
-    assert any("period_date" in f and "a.json" in f for f in result.failures) and any("'ZZ'" in f for f in result.failures)
+    assert any("period_date" in f and "a.json" in f for f in result.failures) and any(
+        "'ZZ'" in f for f in result.failures
+    )
     assert not quality.check_frame(table, bad.clear(), "a.json").passed  # an empty frame does not pass
 
 

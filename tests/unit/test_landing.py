@@ -73,7 +73,9 @@ def test_a_killed_landing_leaves_nothing_that_counts(tmp_path, dropped, monkeypa
 def test_a_drop_folder_gives_source_period_and_origin(tmp_path):
     folder = tmp_path / "drop" / "minem_production"
     (folder / "2023").mkdir(parents=True)
-    (folder / "origin.yaml").write_text(yaml.safe_dump({"producer": "P", "files": {"a.csv": {"source_as_of": "2024-02-01"}}}))
+    (folder / "origin.yaml").write_text(
+        yaml.safe_dump({"producer": "P", "files": {"a.csv": {"source_as_of": "2024-02-01"}}})
+    )
     (folder / "2023" / "a.csv").write_text("x")
     (folder / "b.csv").write_text("y")
     found = {d.path.name: d for d in landing.dropped(tmp_path / "drop")}

@@ -47,14 +47,25 @@ def test_spaces_are_squeezed_and_blank_places_are_null(take, zones, tmp_path):
 
 
 def test_a_persons_name_goes_to_the_vault_and_nowhere_else(take, zones, tmp_path):
-    rows = [ROW.replace("MINERA  EJEMPLO S.A.C. ", "QUISPE MAMANI JUANA"), ROW.replace(",12.5,", ",x,").replace("MINERA  EJEMPLO S.A.C. ", "MAMANI QUISPE ANA")]
-    receipt = take("minem_production", write(tmp_path / "a.csv", *rows, *[ROW.replace("MAYO,5", "MAYO,5").replace("UNO", f"U{i}") for i in range(200)]))
+    rows = [
+        ROW.replace("MINERA  EJEMPLO S.A.C. ", "QUISPE MAMANI JUANA"),
+        ROW.replace(",12.5,", ",x,").replace("MINERA  EJEMPLO S.A.C. ", "MAMANI QUISPE ANA"),
+    ]
+    receipt = take(
+        "minem_production",
+        write(
+            tmp_path / "a.csv", *rows, *[ROW.replace("MAYO,5", "MAYO,5").replace("UNO", f"U{i}") for i in range(200)]
+        ),
+    )
     assert receipt.status == "accepted" and receipt.rejected[TABLE] == 1
     for path in (zones.lake).rglob("*"):
         if path.is_file():
             text = pl.read_parquet(path).write_json() if path.suffix == ".parquet" else path.read_text()
             assert "JUANA" not in text and "MAMANI" not in text, path
-    assert "QUISPE MAMANI JUANA" in pl.read_parquet(next((zones.vault / "identities").rglob("*.parquet")))["name"].to_list()
+    assert (
+        "QUISPE MAMANI JUANA"
+        in pl.read_parquet(next((zones.vault / "identities").rglob("*.parquet")))["name"].to_list()
+    )
 
 
 def test_a_month_whose_name_and_number_disagree_is_rejected(take, tmp_path):
@@ -94,8 +105,14 @@ def test_latin1_bytes_are_refused_with_their_line(take, tmp_path):
 
 
 def test_too_many_bad_rows_refuse_the_file(take, tmp_path):
-    receipt = take("minem_production", write(tmp_path / "a.csv", ROW, ROW.replace(",12.5,", ",12 500,").replace("UNO", "DOS")))
-    assert receipt.status == "refused" and "1 of 2 rows break the contract" in receipt.message and "12 500" in receipt.message
+    receipt = take(
+        "minem_production", write(tmp_path / "a.csv", ROW, ROW.replace(",12.5,", ",12 500,").replace("UNO", "DOS"))
+    )
+    assert (
+        receipt.status == "refused"
+        and "1 of 2 rows break the contract" in receipt.message
+        and "12 500" in receipt.message
+    )
 
 
 def test_an_unreadable_quote_names_its_line(tmp_path, context):

@@ -51,18 +51,27 @@ def warehouse(settings, tables: dict[str, pl.DataFrame]):
 
 @pytest.fixture
 def published(settings):
-    warehouse(settings, {"pub_copper_price": prices(1, 2), "pub_copper_production": production(("02", "ÁNCASH"), ("11", "ICA"))})
+    warehouse(
+        settings,
+        {"pub_copper_price": prices(1, 2), "pub_copper_production": production(("02", "ÁNCASH"), ("11", "ICA"))},
+    )
     return release.publish(settings)
 
 
 def test_the_first_release_is_named_after_the_newest_source_date(published):
-    assert (published.version, published.is_new, published.rows) == ("v2025.12.1", True, {"pub_copper_price": 2, "pub_copper_production": 2})
+    assert (published.version, published.is_new, published.rows) == (
+        "v2025.12.1",
+        True,
+        {"pub_copper_price": 2, "pub_copper_production": 2},
+    )
     assert (published.path.parent / "latest").resolve() == published.path
 
 
 def test_the_same_inputs_give_the_same_bytes(settings, published, tmp_path):
     other = settings.model_copy(update={"home": tmp_path / "other"})
-    warehouse(other, {"pub_copper_price": prices(2, 1), "pub_copper_production": production(("11", "ICA"), ("02", "ÁNCASH"))})
+    warehouse(
+        other, {"pub_copper_price": prices(2, 1), "pub_copper_production": production(("11", "ICA"), ("02", "ÁNCASH"))}
+    )
     again = release.publish(other)
     for path in published.path.iterdir():
         assert path.read_bytes() == (again.path / path.name).read_bytes(), path.name
@@ -70,7 +79,9 @@ def test_the_same_inputs_give_the_same_bytes(settings, published, tmp_path):
 
 def test_nothing_changed_means_no_release(settings, published):
     again = release.publish(settings)
-    assert (again.version, again.is_new) == (published.version, False) and release.versions(settings.releases) == ["v2025.12.1"]
+    assert (again.version, again.is_new) == (published.version, False) and release.versions(settings.releases) == [
+        "v2025.12.1"
+    ]
 
 
 def test_a_release_is_read_only_and_its_checksums_hold(published):
@@ -91,11 +102,19 @@ def test_a_tampered_release_is_not_built_upon(settings, published):
 
 
 def test_a_second_release_says_what_changed(settings, published):
-    warehouse(settings, {"pub_copper_price": prices(2, 3, usd="9100"), "pub_copper_production": production(("02", "ÁNCASH"), ("11", "ICA"))})
+    warehouse(
+        settings,
+        {
+            "pub_copper_price": prices(2, 3, usd="9100"),
+            "pub_copper_production": production(("02", "ÁNCASH"), ("11", "ICA")),
+        },
+    )
     second = release.publish(settings)
     assert second.version == "v2025.12.2"
     told = pl.read_csv(second.path / "changes.csv", infer_schema=False)
-    assert told.filter(pl.col("product") == "pub_copper_price").select("change", "column", "before", "after").rows() == [
+    assert told.filter(pl.col("product") == "pub_copper_price").select(
+        "change", "column", "before", "after"
+    ).rows() == [
         ("added", None, None, None),
         ("removed", None, None, None),
         ("revised", "copper_usd_per_t", "9000.500000", "9100.000000"),
@@ -154,7 +173,9 @@ def test_every_format_holds_the_same_numbers(published):
 
 def test_the_public_database_holds_published_tables_only(published):
     with duckdb.connect(str(published.path / "antawasi_public.duckdb"), read_only=True) as connection:
-        tables = connection.execute("SELECT table_schema, table_name FROM information_schema.tables ORDER BY 2").fetchall()
+        tables = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables ORDER BY 2"
+        ).fetchall()
     assert tables == [("main", "pub_copper_price"), ("main", "pub_copper_production")]
 
 

@@ -72,7 +72,8 @@ proper as (
         coalesce(department_alias.proper_key, keyed.department_key) as department_key,
         coalesce(province_alias.proper_key, keyed.province_key) as province_key,
         coalesce(district_alias.proper_key, keyed.district_key) as district_key,
-        coalesce(department_alias.proper_key, province_alias.proper_key, district_alias.proper_key) is not null as has_alias
+        coalesce(department_alias.proper_key, province_alias.proper_key, district_alias.proper_key)
+        is not null as has_alias
     from keyed
     left join aliases as department_alias
         on keyed.department_key = department_alias.written_key and department_alias.place_level = 'department'
@@ -130,13 +131,14 @@ nearest as (
         min(ubigeo_code) as ubigeo_code,
         min(distance) as distance
     from near
-    where distance = (
-        select min(other.distance) from near as other
-        where
-            other.department_name is not distinct from near.department_name
-            and other.province_name is not distinct from near.province_name
-            and other.district_name is not distinct from near.district_name
-    )
+    where
+        distance = (
+            select min(other.distance) from near as other
+            where
+                other.department_name is not distinct from near.department_name
+                and other.province_name is not distinct from near.province_name
+                and other.district_name is not distinct from near.district_name
+        )
     group by department_name, province_name, district_name
     having count(*) = 1
 ),
