@@ -89,6 +89,7 @@ class TableContract:
     description: str
     description_es: str
     limitations: str
+    limitations_es: str
     grain: str
     columns: tuple[Column, ...]
     properties: dict[str, Any]
@@ -108,6 +109,11 @@ class TableContract:
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns)
+
+    @property
+    def published_from(self) -> tuple[str, ...]:
+        """Slugs of the sources whose attribution a published table must carry."""
+        return tuple(self.properties.get("sources", ()))
 
     @property
     def reject_tolerance_frac(self) -> float:
@@ -169,6 +175,7 @@ def load(path: Path) -> TableContract:
             description=(document.get("description") or {}).get("purpose", ""),
             description_es=custom.get("description_es", ""),
             limitations=(document.get("description") or {}).get("limitations", ""),
+            limitations_es=custom.get("limitations_es", ""),
             grain=table.get("dataGranularityDescription", ""),
             columns=tuple(_column(item) for item in table["properties"]),
             properties=custom,

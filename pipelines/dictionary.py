@@ -64,7 +64,7 @@ def _table(table: TableContract, words: dict, spanish: bool) -> list[str]:
     lines = [f"### `{table.name}` v{table.version}", "", table.description_es if spanish else table.description, ""]
     lines += [f"{words['grain']}: {table.grain}.", ""]
     if table.limitations:
-        lines += [f"{words['limits']}: {table.limitations}", ""]
+        lines += [f"{words['limits']}: {table.limitations_es if spanish else table.limitations}", ""]
     lines += [words["heads"], "|---|---|---|---|---|---|---|"]
     for c in table.columns:
         rules = [f"clave {c.key_position}" if spanish else f"key {c.key_position}"] if c.key_position else []

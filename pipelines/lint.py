@@ -12,6 +12,7 @@ from pipelines import contracts, dbt_files, dictionary
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.settings import CONTRACTS_DIR, PROJECT_ROOT
+from pipelines.sources import SLUGS
 
 _SEMVER = re.compile(r"\d+\.\d+\.\d+")
 CLASSES = ("public", "restricted", "personal")
@@ -52,6 +53,10 @@ def _house_rules(table: TableContract) -> list[str]:
         found.append(f"{where}: version {table.version!r} is not like 1.0.0.")
     if not table.description_es or not table.grain:
         found.append(f"{where}: description_es or dataGranularityDescription is missing.")
+    if bool(table.limitations) != bool(table.limitations_es):
+        found.append(f"{where}: limitations stand in one language only; add limitations_es or description.limitations.")
+    if table.layer == "published" and (not table.published_from or set(table.published_from) - set(SLUGS)):
+        found.append(f"{where}: property sources must name sources of the house: {', '.join(SLUGS)}.")
     for c in table.columns:
         contracts.polars_type(c.physical_type)
         if c.classification not in CLASSES:

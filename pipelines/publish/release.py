@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def _fill(
     previous: Path | None,
     settings: Settings,
 ) -> None:
-    attributions = _attributions(settings)
+    attributions = _attributions(settings, published)
     differences = []
     for name, frame in published.items():
         contract = contracts.contract(name)
@@ -206,9 +207,9 @@ def _fill(
     )
 
 
-def _attributions(settings: Settings) -> list[str]:
+def _attributions(settings: Settings, published: Iterable[str]) -> list[str]:
     """Attribution lines of the sources that published tables come from, as their origin cards state them."""
-    used = {"minem_production", "worldbank_pinksheet", "bcrp_series", "ubigeo"}
+    used = {slug for name in published for slug in contracts.contract(name).published_from}
     return sorted(
         {
             f"{get_source(c.source).title_es}: {c.attribution}"
@@ -237,7 +238,7 @@ def _readme(contract: TableContract, version: str, day: dt.date, frame: pl.DataF
 
 
 def _notes(contract: TableContract, attributions: list[str]) -> list[str]:
-    limits = [contract.limitations] if contract.limitations else []
+    limits = [told for told in (contract.limitations_es, contract.limitations) if told]
     return ["Límites / limitations:", *limits, "", "Fuentes / sources:", *attributions]
 
 
