@@ -45,7 +45,8 @@ _PERSONAL = re.compile(
     r"(?P<number>\b[A-Z][- ]?[0-9]{8}\b|(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9]))"
     r"|\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b"
 )
-_DIGIT = re.compile("[0-9]")
+#: The least that any of the above holds.
+_THREE_DIGITS = re.compile("[0-9]{3}")
 _RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
 
 
@@ -124,17 +125,28 @@ def company_name(kind: str, value: str, name: str | None) -> str | None:
     return None
 
 
-def mask(text: str | None, known: Iterable[str] = ()) -> str | None:
-    """Hide what could name a person in free text: `known` strings, RUC and DNI numbers, plates, licences."""
-    if not text:
-        return text
-    folded = text.casefold()
-    held = {k for k in known if k and len(k) >= 4 and k.casefold() in folded}
-    for secret in sorted(held, key=len, reverse=True):
-        text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
-    if not _DIGIT.search(text):
-        return text
-    return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)
+class Mask:
+    """Hides what could name a person in free text: `known` strings, RUC and DNI numbers, plates, licences."""
+
+    def __init__(self, known: Iterable[str] = ()):
+        secrets = sorted({k for k in known if len(k) >= 4}, key=len, reverse=True)
+        self._known = [(k.casefold(), k) for k in secrets]
+
+    def __call__(self, text: str | None) -> str | None:
+        if not text:
+            return text
+        if self._known:
+            folded = text.casefold()
+            for known, secret in self._known:
+                if known in folded:
+                    text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+        if not _THREE_DIGITS.search(text):
+            return text
+        return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)
+
+
+#: For text beside which no identity is known.
+mask = Mask()
 
 
 def mask_filename(name: str) -> str:

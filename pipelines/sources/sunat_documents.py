@@ -9,7 +9,6 @@ free text is masked. A broken member of an archive is one rejected row, not a re
 from __future__ import annotations
 
 import datetime as dt
-import json
 import lzma
 import re
 import struct
@@ -20,11 +19,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 from lxml import etree
 
 from pipelines.errors import FileRefused
-from pipelines.identity import DOCUMENT_KINDS, canonical, company_name, is_valid_ruc, mask
+from pipelines.identity import DOCUMENT_KINDS, Mask, canonical, company_name, is_valid_ruc, mask
 from pipelines.sources import Batch, Context, Identified, Source
 from pipelines.sources.common import check_zip, open_zip, read_small, squeeze
 
@@ -58,7 +58,6 @@ _DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
 )  # fmt: skip
 _FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _ELEVEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{11}(?![0-9])")
 _KG = {"KGM": 1, "TNE": 1000}
 #: Properties of catalogue 55 that hold people's names and documents, vehicles' plates and numbers, street addresses.
@@ -74,7 +73,7 @@ def identify(path: Path) -> Identified:
     """Period and date of the first document that has a date; else the date of an archive's first member."""
     for _, root, _ in _roots(path):
         for child in root if root is not None else ():
-            if _local(child) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
+            if _local(child.tag) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
                 return Identified(period=issued[:7], source_as_of=issued)
     if zipfile.is_zipfile(path):
         with open_zip(path) as archive:
@@ -145,6 +144,7 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
             yield name, *_parse_xml(data)
 
 
+# Neither `remove_blank_text` nor `collect_ids=False`: they make the parser ask for an external DTD.
 _PARSER = etree.XMLParser(
     resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
 )
@@ -161,57 +161,146 @@ def _parse_xml(data: bytes) -> tuple[Any, str | None]:
     return root, None
 
 
-#: Subtrees that no column comes from: signatures, the parties' addresses, list prices.
-_SKIPPED = {"Signature", "PostalAddress", "RegistrationAddress", "PricingReference"}
-_names: dict[Any, str] = {}
+_PARTY = ("PartyIdentification/ID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
+_IN_PARTY = tuple(f"Party/{path}" for path in _PARTY)
+_VOUCHER_PARTY = ("CustomerAssignedAccountID", "AdditionalAccountID", *_IN_PARTY)
+_REFERENCE = ("ID", "DocumentTypeCode")
+_TAX = (
+    "TaxAmount", "TaxSubtotal/TaxableAmount", "TaxSubtotal/TaxAmount", "TaxSubtotal/TaxCategory/TaxScheme/ID",
+)  # fmt: skip
+_PLACE = (
+    "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode", "DeliveryLocation/Address/ID",
+)  # fmt: skip
+_TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount")
+_QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
+_PROPERTY = ("NameCode", "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
+#: All that is read of a document: of each large child of its root the leaves by their path of local names, of the
+#: small ones ("") the names. What is not listed is passed over unseen: signatures, addresses, list prices.
+READ = {
+    "": (
+        "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode", "DespatchAdviceTypeCode", "ProfileID",
+        "DocumentCurrencyCode", "Note", "ResponseDate", "ResponseTime",
+    ),
+    "AccountingSupplierParty": _VOUCHER_PARTY,
+    "AccountingCustomerParty": _VOUCHER_PARTY,
+    "DespatchSupplierParty": _VOUCHER_PARTY,
+    "DeliveryCustomerParty": _VOUCHER_PARTY,
+    "SenderParty": _PARTY,
+    "ReceiverParty": _PARTY,
+    "LegalMonetaryTotal": _TOTAL,
+    "RequestedMonetaryTotal": _TOTAL,
+    "TaxTotal": _TAX,
+    "DiscrepancyResponse": ("ResponseCode", "ReferenceID"),
+    "BillingReference": ("InvoiceDocumentReference/ID", "InvoiceDocumentReference/DocumentTypeCode"),
+    "DeliveryTerms": _PLACE,
+    "Delivery": _PLACE,
+    "PaymentTerms": ("ID", "PaymentMeansID", "PaymentPercent", "Amount"),
+    "PaymentMeans": ("PayeeFinancialAccount/ID",),
+    "DespatchDocumentReference": _REFERENCE,
+    "AdditionalDocumentReference": _REFERENCE,
+    "OrderReference": _REFERENCE,
+    "Shipment": (
+        "HandlingCode", "GrossWeightMeasure", "OriginAddress/ID", "Delivery/DeliveryAddress/ID",
+        "Delivery/Despatch/DespatchAddress/ID",
+        *(f"Delivery/Despatch/DespatchParty/{path}" for path in _PARTY),
+        *(f"ShipmentStage/CarrierParty/{path}" for path in _PARTY),
+        "ShipmentStage/TransportModeCode", "ShipmentStage/TransitPeriod/StartDate",
+        "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
+        "ShipmentStage/DriverPerson/ID", "ShipmentStage/DriverPerson/FirstName", "ShipmentStage/DriverPerson/FamilyName",
+        "ShipmentStage/DriverPerson/IdentityDocumentReference/ID",
+        "TransportHandlingUnit/TransportEquipment/ID",
+        "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+    ),
+    "DocumentResponse": (
+        "DocumentReference/ID", "DocumentReference/DocumentTypeCode", "Response/ReferenceID", "Response/ResponseCode",
+        "Response/Description",
+    ),
+    **dict.fromkeys(
+        _LINE,
+        (
+            "ID", *_QUANTITIES, "LineExtensionAmount", "Price/PriceAmount", *(f"TaxTotal/{path}" for path in _TAX),
+            "Item/Description", "Item/Name", "Item/CommodityClassification/ItemClassificationCode",
+            "Item/AdditionalItemProperty",  # whole: a property's code and value stay together
+        ),
+    ),
+    # the older generation's, below UBLExtensions
+    "AdditionalMonetaryTotal": ("ID", "Percent", "PayableAmount"),
+    "AdditionalProperty": ("ID", "Value"),
+}  # fmt: skip
 
 
-def _local(element: Any) -> str:
-    """Local name of an element; "" for processing instructions. Memoised: a few hundred names make up every document."""
-    tag = element.tag
-    return _names.get(tag) or _new_name(tag)
+def _local(tag: Any) -> str:
+    """Local name of an element's tag; "" for what is no element."""
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
-def _new_name(tag: Any) -> str:
-    name = tag.rpartition("}")[2] if isinstance(tag, str) else ""
-    if name and len(_names) < 10_000:
-        _names[tag] = name
-    return name
+class _Step(dict[Any, "_Step | None"]):
+    """Where a walk stands: a child's tag -> the step below it, None for a child that is not read."""
+
+    __slots__ = ("below", "path")
+
+    def __init__(self, path: str = ""):
+        self.path = path  # of a leaf; "" on the way to one
+        self.below: dict[str, _Step] = {}
+
+    @classmethod
+    def towards(cls, paths: tuple[str, ...]) -> _Step:
+        start = cls()
+        for path in paths:
+            at = start
+            for name in path.split("/"):
+                at = at.below.setdefault(name, cls())
+            at.path = path
+        return start
+
+    def __missing__(self, tag: Any) -> _Step | None:
+        """Resolved once for each spelling: a few hundred tags make up every document."""
+        step = self.below.get(_local(tag))
+        if len(self) < 1_000:
+            self[tag] = step
+        return step
 
 
-def _walk(element: Any, prefix: str, found: Group) -> Group:
-    """Leaves below `element` by their path of local names, in document order."""
-    known = _names.get  # this loop sees every element of every document
-    for child in element:
-        name = known(child.tag) or _new_name(child.tag)
-        if len(child) and name != "AdditionalItemProperty":  # whole: a property's code and value stay together
-            if name not in _SKIPPED:
-                _walk(child, f"{prefix}{name}/", found)
-        elif name:
-            path = prefix + name
+_STEPS = {name: _Step.towards(paths) for name, paths in READ.items()}
+_ROOT = _Step.towards((*READ[""], *(name for name in READ if name), "UBLExtensions"))
+_PROPERTY_STEP = _Step.towards(_PROPERTY)
+
+
+def _walk(element: Any, step: _Step, found: Group) -> Group:
+    """The leaves below `element` that are read, by path, in document order."""
+    for child in element:  # this loop sees most elements of every document
+        below = step[child.tag]
+        if below is None:
+            continue
+        if path := below.path:
             if path in found:
                 found[path].append(child)
             else:
                 found[path] = [child]
+        else:
+            _walk(child, below, found)
     return found
 
 
 def _groups(root: Any) -> dict[str, list[Group]]:
-    """The root's children: leaves under "" and each larger child as a group under its name."""
+    """The root's children: small ones under "" and each larger one as a group under its name."""
     top: Group = {}
     groups: dict[str, list[Group]] = {"": [top]}
     for child in root:
-        name = _local(child)
+        below = _ROOT[child.tag]
+        if below is None:
+            continue
+        name = below.path
         if name == "UBLExtensions":
             for information in child.iterdescendants("{*}AdditionalInformation"):
                 for item in information:
-                    if _local(item) in ("AdditionalMonetaryTotal", "AdditionalProperty"):
-                        groups.setdefault(_local(item), []).append(_walk(item, "", {}))
-        elif len(child):
-            if name not in _SKIPPED:
-                groups.setdefault(name, []).append(_walk(child, "", {}))
-        elif name:
+                    kind = _local(item.tag)
+                    if kind in ("AdditionalMonetaryTotal", "AdditionalProperty"):
+                        groups.setdefault(kind, []).append(_walk(item, _STEPS[kind], {}))
+        elif not len(child):
             top.setdefault(name, []).append(child)
+        elif name in _STEPS:
+            groups.setdefault(name, []).append(_walk(child, _STEPS[name], {}))
     return groups
 
 
@@ -219,9 +308,10 @@ def _text(group: Group | None, *paths: str) -> str | None:
     """Text of the first leaf among `paths` that has any."""
     if group:
         for path in paths:
-            for leaf in group.get(path, ()):
-                if text := (leaf.text or "").strip():
-                    return text
+            if leaves := group.get(path):
+                for leaf in leaves:
+                    if (text := leaf.text) and (text := text.strip()):
+                        return text
     return None
 
 
@@ -312,7 +402,7 @@ class _Collected:
     def add(self, name: str, root: Any, problem: str | None) -> None:
         self._ordinal += 1
         self.size += 1
-        kind = _local(root) if root is not None else ""
+        kind = _local(root.tag) if root is not None else ""
         if problem is None and kind not in ROOTS:
             problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
         if problem:
@@ -346,9 +436,9 @@ class _Collected:
                 document["_verbatim"] = _verbatim(document)
 
 
-def _masked_name(name: str, secrets: list[str] | None = None) -> str | None:
+def _masked_name(name: str, hide: Mask = mask) -> str | None:
     """The file's name without the RUC and other identities in it."""
-    return mask(_ELEVEN_DIGITS.sub("[RUC]", name), secrets or ())
+    return hide(_ELEVEN_DIGITS.sub("[RUC]", name))
 
 
 def _verbatim(document: dict[str, Any]) -> str:
@@ -373,6 +463,7 @@ def _document(
         issuer, fields, secrets = _despatch(parties, groups, code)
     else:
         issuer, fields, secrets = _voucher(parties, groups, top, code)
+    hide = Mask(secrets)
     key = f"DOCUMENT:{issuer.identity}-{code}-{number}" if issuer.identity and number else None
     problem = fields.pop("_problem", None)
     if code not in TYPES:
@@ -382,7 +473,7 @@ def _document(
         problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
     document = {
         "document_key": key,
-        "member_name": _masked_name(name, secrets),
+        "member_name": _masked_name(name, hide),
         "document_type_code": code,
         "document_id_sunat": number,
         "issue_date": _text(top, "IssueDate"),
@@ -392,13 +483,13 @@ def _document(
         "issuer_key": issuer.key,
         "issuer_kind": issuer.kind,
         "issuer_name": issuer.name,
-        "note": mask(_joined(top, "Note"), secrets),
+        "note": hide(_joined(top, "Note")),
         "_problem": problem,
         **fields,
     }
     document["_verbatim"] = _verbatim(document) if problem else None
     lines = [
-        _line(key, i, group, secrets) for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
+        _line(key, i, group, hide) for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
     ]
     return document, lines
 
@@ -512,7 +603,7 @@ def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
         for g in groups.get(n, ())
         if _text(g, "ID")
     ]
-    return _JSON(found) if found else None
+    return orjson.dumps(found).decode() if found else None
 
 
 def _despatch(
@@ -589,35 +680,32 @@ def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
     return f"{Decimal(written).scaleb(3):f}", None
 
 
-_QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
-
-
-def _line(key: str | None, ordinal: int, group: Group, secrets: list[str]) -> dict[str, Any]:
+def _line(key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
     quantity = next((q for q in _QUANTITIES if q in group), "")
-    properties = dict(filter(None, (_property(p, secrets) for p in group.get("Item/AdditionalItemProperty", ()))))
+    properties = dict(filter(None, (_property(p, hide) for p in group.get("Item/AdditionalItemProperty", ()))))
     return {
         "document_key": key,
         "line_number": _text(group, "ID") or str(ordinal),
         "line_ordinal": ordinal,
-        "item_description": mask(squeeze(_text(group, "Item/Description", "Item/Name") or "") or None, secrets),
+        "item_description": hide(squeeze(_text(group, "Item/Description", "Item/Name") or "") or None),
         "quantity": _text(group, quantity) if quantity else None,
         "quantity_unit_code": _attribute(group, quantity, "unitCode") if quantity else None,
         "unit_price_amount": _text(group, "Price/PriceAmount"),
         "line_extension_amount": _text(group, "LineExtensionAmount"),
         "igv_amount": _igv(group, "TaxTotal/")[1],
         "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
-        "item_properties": _JSON(properties) if properties else None,
+        "item_properties": orjson.dumps(properties).decode() if properties else None,
     }
 
 
-def _property(item: Any, secrets: list[str]) -> tuple[str, str] | None:
+def _property(item: Any, hide: Mask) -> tuple[str, str] | None:
     """(code, value) of one property of catalogue 55; None where one of the two is missing."""
-    leaves = _walk(item, "", {})
+    leaves = _walk(item, _PROPERTY_STEP, {})
     code = _text(leaves, "NameCode")
-    value = _text(leaves, "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
+    value = _text(leaves, *_PROPERTY[1:])
     if not code or not value:
         return None
-    return code, "[identidad]" if code in _PERSONAL_PROPERTIES else mask(squeeze(value), secrets) or ""
+    return code, "[identidad]" if code in _PERSONAL_PROPERTIES else hide(squeeze(value)) or ""
 
 
 def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
@@ -631,7 +719,7 @@ def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name
     ruc = named[0] if named[0] in told else (told[0] or named[0])
     code = _text(answer, "DocumentReference/DocumentTypeCode") or named[1]
     issuer = parties.party("6", ruc, None)
-    secrets = issuer.secrets()
+    hide = Mask(issuer.secrets())
     return {
         "member_name": _masked_name(name),
         "receipt_id_sunat": _text(top, "ID"),
@@ -640,8 +728,8 @@ def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name
         "document_type_code": code,
         "issuer_key": issuer.key,
         "response_code": _text(answer, "Response/ResponseCode"),
-        "response_description": mask(_text(answer, "Response/Description"), secrets),
-        "note": mask(_joined(top, "Note"), secrets),
+        "response_description": hide(_text(answer, "Response/Description")),
+        "note": hide(_joined(top, "Note")),
         "response_date": _text(top, "ResponseDate", "IssueDate"),
         "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
         "file_name_agrees": _name_agrees(name, ruc, code, number),

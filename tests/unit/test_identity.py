@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipelines.identity import (
     Keyer,
+    Mask,
     company_name,
     fold_name,
     is_valid_ruc,
@@ -99,7 +100,7 @@ def test_masking_hides_dni_and_ruc_anywhere(digits, around):
 
 
 def test_masking_hides_plates_licences_and_known_names():
-    hidden = mask("Chofer Juan Quispe, lic. Q12345678, placa ABC-123", known=["JUAN QUISPE"])
+    hidden = Mask(["JUAN QUISPE"])("Chofer Juan Quispe, lic. Q12345678, placa ABC-123")
     assert "Quispe" not in hidden and "12345678" not in hidden and "ABC-123" not in hidden
 
 
