@@ -144,7 +144,7 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
             yield name, *_parse_xml(data)
 
 
-# Neither `remove_blank_text` nor `collect_ids=False`: they make the parser ask for an external DTD.
+# Not `collect_ids=False`: with it the parser asks for an external DTD after all.
 _PARSER = etree.XMLParser(
     resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
 )
