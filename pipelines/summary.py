@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,6 +185,8 @@ def print_run(out: Console, settings: Settings, did: bool) -> None:
     for what, path in places(settings):
         out.print(f"{what:<24}{path}", highlight=False, soft_wrap=True)
     out.print("\nThree queries to try:")
+    if shutil.which("antawasi") is None:
+        out.print("  . .venv/bin/activate", highlight=False)
     for title, sql in QUERIES:
         out.print(f"  # {title}", highlight=False)
         out.print(f'  antawasi query "{sql}"', highlight=False, soft_wrap=True)
