@@ -447,3 +447,31 @@ def test_mining_properties_keep_their_own_values_and_personal_ones_are_hidden(tm
 def test_an_unknown_type_of_document_is_rejected(tmp_path):
     accepted, (rejected,) = judged(write(tmp_path / "a.xml", invoice(kind="99")))
     assert not accepted and rejected["rule"] == "document_type" and "'99'" in rejected["reason"]
+
+
+def test_nothing_is_asked_for_that_is_not_declared_as_read(tmp_path, monkeypatch):
+    """A path that `READ` does not list would be missing in silence."""
+    declared = {path for paths in sunat_documents.READ.values() for path in paths} | set(sunat_documents._PROPERTY)
+    asked = set()
+
+    class Watched(dict):
+        def get(self, path, default=None):
+            asked.add(path)
+            return super().get(path, default)
+
+        def __contains__(self, path):
+            asked.add(path)
+            return super().__contains__(path)
+
+    walk, groups = sunat_documents._walk, sunat_documents._groups
+
+    def watched_groups(root):
+        found = groups(root)
+        return found | {"": [Watched(found[""][0])]}
+
+    monkeypatch.setattr(sunat_documents, "_walk", lambda element, step, found: Watched(walk(element, step, found)))
+    monkeypatch.setattr(sunat_documents, "_groups", watched_groups)
+    written = pack(tmp_path / "a.zip", [("a.xml", invoice()), ("b.xml", settlement())])
+    for path in (written, *(SAMPLE / name for name in XMLS), *SAMPLE.glob("*.zip")):
+        read(path)
+    assert len(asked) > 60 and asked - declared == set()
