@@ -225,12 +225,13 @@ def test_lines_in_equal_rows_given_plus_out_of_scope(tmp_path, monkeypatch, line
         assert text.count("|") == 15 and f"RUC:{text[:11]}" in wanted
 
 
-def test_the_filter_runs_again_when_the_set_of_parties_changes(take, zones, tmp_path, sample):
+def test_the_filter_runs_again_when_the_set_of_parties_changes(take, zones, tmp_path):
     rows = [line(ruc(i)) for i in range(1, 6)]
     receipt = take("sunat_ruc", roll(tmp_path / "padron.txt", rows), as_of="2026-11-20")
     assert receipt.status == "accepted"
     assert (receipt.rows_in[TABLE], receipt.accepted[TABLE], receipt.out_of_scope) == (5, 0, 5)
-    assert not vault.reveal(zones.vault, Keyer(b"k" * 32).key("RUC", ruc(1)))
+    kept_in_vault = vault.identities_path(zones.vault, "sunat_ruc", receipt.sha256)
+    assert pl.read_parquet(kept_in_vault).is_empty()
 
     # another source mentions one of them
     listing = tmp_path / "reinfo.csv"
@@ -246,4 +247,5 @@ def test_the_filter_runs_again_when_the_set_of_parties_changes(take, zones, tmp_
     (card,) = landing.cards(zones.landing, "sunat_ruc")
     kept = pl.read_parquet(lake.raw_path(zones.lake, TABLE, card.sha256))
     assert kept["_row_number"].to_list() == [5]
+    assert pl.read_parquet(kept_in_vault)["identity"].to_list() == [ruc(4)]
     assert ingest.pending(zones, get_source("sunat_ruc")) == []
