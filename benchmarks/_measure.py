@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import statistics
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,3 +117,23 @@ def show(title: str, figures: Mapping[str, Figures], targets: Sequence[Target], 
         )
     console.print(judged)
     return all(target.met for target in targets)
+
+
+def command_line(
+    about: str | None,
+    what: str,
+    size: int,
+    candidates: Mapping[str, Callable[[Path], None]],
+    run: Callable[[int, int], bool],
+) -> None:
+    """A benchmark module's own command: measure `size` of `what`, or be one of the candidates (as `this` calls them)."""
+    arguments = argparse.ArgumentParser(description=about)
+    arguments.add_argument(f"--{what}", dest="size", type=int, default=size)
+    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--candidate", nargs=2, metavar=("NAME", "PATH"))
+    given = arguments.parse_args()
+    if given.candidate:
+        name, path = given.candidate
+        candidates[name](Path(path))
+    else:
+        sys.exit(0 if run(given.size, given.rounds) else 1)

@@ -7,13 +7,11 @@ machine in the same run, since two cores are rarely twice one. Memory: half the 
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
-from benchmarks._measure import Target, measure, show, this
+from benchmarks._measure import Target, command_line, measure, show, this
 
 _LOOP = 30_000_000
 
@@ -114,14 +112,11 @@ def run(documents: int, rounds: int) -> bool:
     )
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--documents", type=int, default=4_000)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--candidate", nargs=2, metavar=("NAME", "FOLDER"))
-    given = arguments.parse_args()
-    if given.candidate:
-        name, folder = given.candidate
+if __name__ == "__main__":
+    command_line(
+        __doc__,
+        "documents",
+        4_000,
         {
             "ours-1": lambda p: ours(p, 1),
             "ours-2": lambda p: ours(p, 2),
@@ -129,10 +124,6 @@ def main() -> None:
             "xmltodict": with_xmltodict,
             "loop-1": lambda _: loop(1),
             "loop-2": lambda _: loop(2),
-        }[name](Path(folder))
-    else:
-        sys.exit(0 if run(given.documents, given.rounds) else 1)
-
-
-if __name__ == "__main__":
-    main()
+        },
+        run,
+    )

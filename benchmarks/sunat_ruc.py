@@ -8,13 +8,11 @@ read` get a twin of the file without the bytes 0x80-0x9F, on which DuckDB's lati
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks._measure import Target, measure, show, this
+from benchmarks._measure import Target, command_line, measure, show, this
 
 _TITLES = (
     "RUC|NOMBRE O RAZÓN SOCIAL|ESTADO DEL CONTRIBUYENTE|CONDICIÓN DE DOMICILIO|UBIGEO|TIPO DE VÍA|NOMBRE DE VÍA|"
@@ -147,23 +145,16 @@ def run(lines: int, rounds: int) -> bool:
     )
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--lines", type=int, default=500_000)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--candidate", nargs=2, metavar=("NAME", "FILE"))
-    given = arguments.parse_args()
-    if given.candidate:
-        name, file = given.candidate
+if __name__ == "__main__":
+    command_line(
+        __doc__,
+        "lines",
+        500_000,
         {
             "ours": lambda p: ours(p, True),
             "ours-without-keys": lambda p: ours(p, False),
             "duckdb": duckdb_copy,
             "pandas": pandas_read,
-        }[name](Path(file))
-    else:
-        sys.exit(0 if run(given.lines, given.rounds) else 1)
-
-
-if __name__ == "__main__":
-    main()
+        },
+        run,
+    )
