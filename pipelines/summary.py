@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,8 +186,8 @@ def print_run(out: Console, settings: Settings, did: bool) -> None:
     for what, path in places(settings):
         out.print(f"{what:<24}{path}", highlight=False, soft_wrap=True)
     out.print("\nThree queries to try:")
-    if shutil.which("antawasi") is None:
-        out.print("  . .venv/bin/activate", highlight=False)
+    if shutil.which("antawasi") is None:  # started by make: the shell does not know the command yet
+        out.print(f"  . {Path(sys.prefix) / 'bin' / 'activate'}", highlight=False, soft_wrap=True)
     for title, sql in QUERIES:
         out.print(f"  # {title}", highlight=False)
         out.print(f'  antawasi query "{sql}"', highlight=False, soft_wrap=True)
