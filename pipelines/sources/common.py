@@ -14,6 +14,8 @@ import polars as pl
 
 from pipelines.errors import FileRefused
 
+#: `_problem` of a row whose party's RUC is none.
+WRONG_RUC = "ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC"
 MAX_LINE_BYTES = 1 << 20
 MAX_UNZIPPED_BYTES = 2 << 30
 MAX_UNZIP_RATIO = 200

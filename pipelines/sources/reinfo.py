@@ -25,6 +25,7 @@ from pipelines.errors import FileRefused
 from pipelines.identity import canonical_ruc, company_name, is_valid_ruc
 from pipelines.sources import Batch, Context, Identified, Source
 from pipelines.sources.common import (
+    WRONG_RUC,
     check_header,
     decode,
     fold_header,
@@ -119,11 +120,7 @@ def _row(number: int, record: dict[str, str | None], day: str | None, context: C
     valid = bool(ruc) and is_valid_ruc(ruc)
     kind, value = canonical_ruc(ruc) if valid else ("RUC", "")
     name = record["name"]
-    problem = (
-        None
-        if valid
-        else "ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC"
-    )
+    problem = None if valid else WRONG_RUC
     updated = record.get("updated")
     if updated and day is None:
         problem = (

@@ -162,8 +162,7 @@ def _parse_xml(data: bytes) -> tuple[Any, str | None]:
 
 
 _PARTY = ("PartyIdentification/ID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
-_IN_PARTY = tuple(f"Party/{path}" for path in _PARTY)
-_VOUCHER_PARTY = ("CustomerAssignedAccountID", "AdditionalAccountID", *_IN_PARTY)
+_PARTY_IN_ROLE = ("CustomerAssignedAccountID", "AdditionalAccountID", *(f"Party/{path}" for path in _PARTY))
 _REFERENCE = ("ID", "DocumentTypeCode")
 _TAX = (
     "TaxAmount", "TaxSubtotal/TaxableAmount", "TaxSubtotal/TaxAmount", "TaxSubtotal/TaxCategory/TaxScheme/ID",
@@ -181,10 +180,10 @@ READ = {
         "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode", "DespatchAdviceTypeCode", "ProfileID",
         "DocumentCurrencyCode", "Note", "ResponseDate", "ResponseTime",
     ),
-    "AccountingSupplierParty": _VOUCHER_PARTY,
-    "AccountingCustomerParty": _VOUCHER_PARTY,
-    "DespatchSupplierParty": _VOUCHER_PARTY,
-    "DeliveryCustomerParty": _VOUCHER_PARTY,
+    "AccountingSupplierParty": _PARTY_IN_ROLE,
+    "AccountingCustomerParty": _PARTY_IN_ROLE,
+    "DespatchSupplierParty": _PARTY_IN_ROLE,
+    "DeliveryCustomerParty": _PARTY_IN_ROLE,
     "SenderParty": _PARTY,
     "ReceiverParty": _PARTY,
     "LegalMonetaryTotal": _TOTAL,

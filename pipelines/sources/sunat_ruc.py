@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
-from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import polars as pl
 from pipelines.errors import FileRefused
 from pipelines.identity import canonical_ruc_expr, company_name_expr, valid_rucs
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import MAX_LINE_BYTES, check_header, check_zip, fold_header, is_html, open_zip
+from pipelines.sources.common import MAX_LINE_BYTES, WRONG_RUC, check_header, check_zip, fold_header, is_html, open_zip
 
 TABLE = "sunat_ruc__taxpayers"
 SOURCE = Source(
@@ -46,8 +45,6 @@ TITLES = (
 )  # fmt: skip
 _KEPT = ("ruc", "name", "taxpayer_status", "domicile_condition", "ubigeo_code")
 CHUNK_BYTES = 8 << 20
-#: Chunks that are parsed while an earlier one is checked and written.
-AHEAD = 1
 #: Names are cut at this width in the full roll.
 NAME_WIDTH = 100
 _PIPE, _NEWLINE = ord("|"), ord("\n")
@@ -65,25 +62,21 @@ def identify(path: Path) -> Identified:
 def parse(path: Path, context: Context) -> Iterator[Batch]:
     """Batches of about `CHUNK_BYTES`; memory does not grow with the file. `_row_number` is the file's line.
 
-    Chunks are parsed ahead in threads (nearly all of it runs outside the interpreter's lock) and come in order.
+    The next chunk is parsed in a thread (nearly all of it runs outside the interpreter's lock) while one is written.
     Without a scope every taxpayer is kept and keyed, but no identity is remembered for the vault: a house
     always gives a scope.
     """
-    with _open(path) as stream, ThreadPoolExecutor(AHEAD) as threads:
+    with _open(path) as stream, ThreadPoolExecutor(1) as thread:
         header = _read_header(stream, path)
         encoding = "utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1"
-        ahead: deque[Future[tuple[pl.DataFrame, int]]] = deque()
-        try:
-            for line, chunk in _chunks(stream, path):
-                ahead.append(threads.submit(_taxpayers, chunk, encoding, line, context))
-                del chunk
-                if len(ahead) > AHEAD:
-                    yield _batch(*ahead.popleft().result(), context)
-            while ahead:
-                yield _batch(*ahead.popleft().result(), context)
-        finally:
-            for waiting in ahead:
-                waiting.cancel()
+        ahead: Future[tuple[pl.DataFrame, int]] | None = None
+        for line, chunk in _chunks(stream, path):
+            read, ahead = ahead, thread.submit(_taxpayers, chunk, encoding, line, context)
+            del chunk
+            if read:
+                yield _batch(*read.result(), context)
+        if ahead:
+            yield _batch(*ahead.result(), context)
 
 
 def _is_utf8(header: bytes) -> bool:
@@ -254,11 +247,10 @@ def _is_valid_utf8(chunk: bytes) -> bool:
 
 def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -> tuple[pl.DataFrame, int]:
     """(the chunk's rows that are in scope or have a problem, how many are out of scope)."""
-    wrong = pl.lit("ruc_check_digit|party_key|the RUC's check digit, length or prefix is wrong, expected a valid RUC")
     frame = _frame(chunk, encoding, first_line)
     checked = frame.with_columns(
         pl.when(pl.col("_problem").is_null() & ~pl.col("valid"))
-        .then(wrong)
+        .then(pl.lit(WRONG_RUC))
         .otherwise(pl.col("_problem"))
         .alias("_problem"),
         pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
