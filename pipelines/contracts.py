@@ -58,7 +58,12 @@ def polars_type(physical: str) -> pl.DataType:
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """One column of a contract. `classification` is public, restricted or personal."""
+    """One column of a contract. `classification` is public, restricted or personal.
+
+    Columns of files that partners fill have `file_column`, their title in the file; `example`, values as a
+    partner writes them, one for each example row; and, where the file holds an identity and the lake its key,
+    `identity_kind`: RUC, ID (RUC or DNI), REINFO, PLATE or DOCUMENT.
+    """
 
     name: str
     physical_type: str
@@ -73,6 +78,9 @@ class Column:
     minimum: float | None
     maximum: float | None
     codes: tuple[str, ...] | None
+    file_column: str | None = None
+    identity_kind: str | None = None
+    example: tuple[str, ...] = ()
 
     @property
     def dtype(self) -> pl.DataType:
@@ -159,6 +167,9 @@ def _column(item: dict[str, Any]) -> Column:
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
         codes=tuple(codes) if codes is not None else None,
+        file_column=custom.get("file_column"),
+        identity_kind=custom.get("identity_kind"),
+        example=tuple(custom.get("example") or ()),
     )
 
 
@@ -257,6 +268,7 @@ def _typed(column: Column) -> pl.Expr:
 _EXPECTED = {
     pl.Date: "a date as YYYY-MM-DD",
     pl.Time: "a time as HH:MM:SS",
+    pl.Datetime("us"): "a time as YYYY-MM-DDTHH:MM:SS",
     pl.Boolean: "true or false",
 }
 

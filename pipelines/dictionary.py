@@ -68,6 +68,9 @@ def _table(table: TableContract, words: dict, spanish: bool) -> list[str]:
     lines += [words["heads"], "|---|---|---|---|---|---|---|"]
     for c in table.columns:
         rules = [f"clave {c.key_position}" if spanish else f"key {c.key_position}"] if c.key_position else []
+        rules += (
+            [f"{'título en el archivo' if spanish else 'title in the file'} `{c.file_column}`"] if c.file_column else []
+        )
         rules += [f"`{c.pattern}`".replace("|", "\\|")] if c.pattern else []
         rules += [f"≥ {c.minimum:g}"] if c.minimum is not None else []
         rules += [f"≤ {c.maximum:g}"] if c.maximum is not None else []

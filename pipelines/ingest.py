@@ -47,18 +47,17 @@ class Zones:
 @functools.lru_cache
 def _code_digest(slug: str) -> str:
     """Digest of what turns a file of this source into rows: its parser, what parsers share, the row checks."""
-    modules = [
-        importlib.import_module(name)
-        for name in (
-            f"pipelines.sources.{slug}",
-            "pipelines.sources.common",
-            "pipelines.contracts",
-            "pipelines.identity",
-        )
-    ]
+    module = importlib.import_module(f"pipelines.sources.{slug}")
+    names = (
+        module.__name__,
+        module.parse.__module__,  # a parser that several sources share stands in a module of its own
+        "pipelines.sources.common",
+        "pipelines.contracts",
+        "pipelines.identity",
+    )
     digest = hashlib.sha256()
-    for module in modules:
-        digest.update(Path(inspect.getfile(module)).read_bytes())
+    for name in dict.fromkeys(names):
+        digest.update(Path(inspect.getfile(importlib.import_module(name))).read_bytes())
     for table in contracts.tables_of(slug):
         digest.update(table.path.read_bytes())
     return digest.hexdigest()

@@ -12,10 +12,17 @@
   True for rows of the newest landing file that covers their unit: newest `_source_as_of`, then newest landing.
   `unit` names the columns whose combination a later file replaces as a whole (a month of production, one
   document). Older rows stay in staging as revisions. Synthetic rows never supersede measured ones.
+  `as_of` is what files are compared by before the time of their landing. Partners' files go by month: a correction
+  that repeats a few rows of a month may end on an earlier day than the file that it corrects.
 #}
-{% macro is_current(unit) -%}
+{% macro is_current(unit, as_of='_source_as_of') -%}
     _landing_sha256 = first_value(_landing_sha256) over (
         partition by {{ unit | join(', ') }}, _is_synthetic
-        order by _source_as_of desc, _ingested_at desc, _landing_sha256
+        order by {{ as_of }} desc, _ingested_at desc, _landing_sha256
     )
+{%- endmacro %}
+
+{# The month of the date that the source carries, as `as_of` of files that come by the month. #}
+{% macro month_of_source() -%}
+    date_trunc('month', _source_as_of)
 {%- endmacro %}

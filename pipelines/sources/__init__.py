@@ -33,6 +33,16 @@ SLUGS = (
     "bcrp_series",
     "reinfo",
     "sunat_documents",
+    "partner_weigh_tickets",
+    "partner_assays",
+    "partner_settlements",
+    "partner_campaigns",
+    "partner_exports",
+    "partner_contracts",
+    "partner_step_events",
+    "partner_grievances",
+    "partner_trainings",
+    "partner_surveys",
     "sunat_ruc",
 )
 

@@ -43,6 +43,31 @@ def fold_header(name: str) -> str:
     return re.sub(r"[^A-Z0-9]+", "_", plain).strip("_")
 
 
+def whole_number(text: str | None) -> str | None:
+    """A number that a spreadsheet may have spelled 20505310072.0 or 2.0505310072E10, as its digits."""
+    if text is None:
+        return None
+    compact = re.sub(r"\s", "", text)
+    if re.fullmatch(r"\d+\.0+|\d(\.\d+)?[eE]\+?\d+", compact):
+        return f"{float(compact):.0f}"
+    return compact
+
+
+def mining_right_id(text: str | None) -> tuple[str | None, bool]:
+    """(code, whether a lost leading zero was put back) of a mining right's unique code.
+
+    Codes have nine digits (`050009409`), nine digits and a letter (`010000605L`), or eight digits, a letter and
+    two digits (`01000002Y01`). One digit short of such a pattern, a spreadsheet has eaten the zero. Other
+    spellings are kept as they are; `-` is no code.
+    """
+    code = re.sub(r"\s", "", text or "").upper().removesuffix(".0")
+    if code in ("", "-", "--"):
+        return None, False
+    if re.fullmatch(r"\d{8}|\d{8}[A-Z]|\d{7}[A-Z]\d{2}", code):
+        return "0" + code, True
+    return code, False
+
+
 def read_small(path: Path, limit_bytes: int = 512 << 20) -> bytes:
     """The whole file, refusing empty ones, web pages and anything beyond `limit_bytes`.
 
@@ -156,7 +181,14 @@ def read_csv_rows(text: str, path: Path, delimiter: str = ",") -> list[tuple[int
     return rows
 
 
-def check_header(found: Sequence[str], required: Iterable[str], known: Iterable[str], path: Path, place: str) -> None:
+def check_header(
+    found: Sequence[str],
+    required: Iterable[str],
+    known: Iterable[str],
+    path: Path,
+    place: str,
+    remedy: str = "if the producer changed the layout, teach the parser and the contract; else ask for the usual file",
+) -> None:
     """Refuse a table with missing, unknown or doubled columns, naming them all."""
     required, known = list(required), set(known)
     missing = [c for c in required if c not in found]
@@ -171,7 +203,7 @@ def check_header(found: Sequence[str], required: Iterable[str], known: Iterable[
         raise FileRefused(
             "; ".join(problems),
             expected=", ".join(required),
-            remedy="if the producer changed the layout, teach the parser and the contract; else ask for the usual file",
+            remedy=remedy,
             file=path,
             place=place,
         )
@@ -245,11 +277,12 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         ) from None
 
 
-def read_sheet(path: Path, sheet: str | None = None) -> pl.DataFrame:
+def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) -> pl.DataFrame:
     """One sheet of a workbook as text cells without a header; row i of the frame is sheet row i + 1.
 
     Args:
         sheet: the sheet's name; None for the first one.
+        or_first: take the first sheet where there is none of that name.
 
     Raises:
         FileRefused: not a workbook, truncated, a zip bomb, or without that sheet.
@@ -260,15 +293,19 @@ def read_sheet(path: Path, sheet: str | None = None) -> pl.DataFrame:
         check_zip(archive, path)
     try:
         book = fastexcel.read_excel(str(path))
-        if sheet is not None and sheet not in book.sheet_names:
+        if sheet not in book.sheet_names and (sheet is None or or_first):
+            sheet = book.sheet_names[0]
+        if sheet not in book.sheet_names:
             raise FileRefused(
                 f"no sheet {sheet!r} (there are {', '.join(book.sheet_names)})",
                 expected=f"a sheet named {sheet!r}",
                 remedy="check that it is the right workbook",
                 file=path,
             )
-        chosen = sheet if sheet is not None else book.sheet_names[0]
-        return book.load_sheet(chosen, header_row=None, dtypes="string", skip_whitespace_tail_rows=False).to_polars()
+        # skip_rows: without it the blank rows at the top of a sheet are left out, and the others renumbered
+        return book.load_sheet(
+            sheet, header_row=None, skip_rows=0, dtypes="string", skip_whitespace_tail_rows=False
+        ).to_polars()
     except fastexcel.FastExcelError as error:
         raise FileRefused(
             f"the workbook cannot be read ({str(error).splitlines()[0]})",

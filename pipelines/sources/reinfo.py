@@ -30,10 +30,12 @@ from pipelines.sources.common import (
     decode,
     fold_header,
     guard_lines,
+    mining_right_id,
     read_csv_rows,
     read_sheet,
     read_small,
     squeeze,
+    whole_number,
 )
 
 TABLE = "reinfo__registrations"
@@ -116,7 +118,7 @@ _SCHEMA = {
 
 
 def _row(number: int, record: dict[str, str | None], day: str | None, context: Context) -> tuple[Any, ...]:
-    ruc = _whole_number(record["ruc"])
+    ruc = whole_number(record["ruc"])
     valid = bool(ruc) and is_valid_ruc(ruc)
     kind, value = canonical_ruc(ruc) if valid else ("RUC", "")
     name = record["name"]
@@ -150,7 +152,7 @@ def _row(number: int, record: dict[str, str | None], day: str | None, context: C
         (record.get("department_code") or "").zfill(2)[-2:] if record.get("department_code") else None,
         fold_header(record["activity"]) if record.get("activity") else None,
         record["status"].upper() if record.get("status") else None,
-        _whole_number(record.get("inscription_year")),
+        whole_number(record.get("inscription_year")),
         latitude,
         longitude,
         _plausible(latitude, longitude),
@@ -158,31 +160,6 @@ def _row(number: int, record: dict[str, str | None], day: str | None, context: C
         problem,
         "; ".join(f"{k}={record[k]}" for k in shown if record.get(k)),
     )
-
-
-def mining_right_id(text: str | None) -> tuple[str | None, bool]:
-    """(code, whether a lost leading zero was put back) of a mining right's unique code.
-
-    Codes have nine digits (`050009409`), nine digits and a letter (`010000605L`), or eight digits, a letter and
-    two digits (`01000002Y01`). One digit short of such a pattern, a spreadsheet has eaten the zero. Other
-    spellings are kept as they are; `-` is no code.
-    """
-    code = re.sub(r"\s", "", text or "").upper().removesuffix(".0")
-    if code in ("", "-", "--"):
-        return None, False
-    if re.fullmatch(r"\d{8}|\d{8}[A-Z]|\d{7}[A-Z]\d{2}", code):
-        return "0" + code, True
-    return code, False
-
-
-def _whole_number(text: str | None) -> str | None:
-    """A number that a spreadsheet may have spelled 20505310072.0 or 2.0505310072E10, as its digits."""
-    if text is None:
-        return None
-    compact = re.sub(r"\s", "", text)
-    if re.fullmatch(r"\d+\.0+|\d(\.\d+)?[eE]\+?\d+", compact):
-        return f"{float(compact):.0f}"
-    return compact
 
 
 def _plausible(latitude: str | None, longitude: str | None) -> bool | None:

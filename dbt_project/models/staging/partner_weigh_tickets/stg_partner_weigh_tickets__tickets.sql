@@ -1,0 +1,26 @@
+-- One row per weigh ticket; a later file's ticket of the same scale and number supersedes the earlier one.
+select
+    weighing_party_key,
+    ticket_id,
+    weighed_in_at,
+    weighed_out_at,
+    lot_id,
+    product_form_code,
+    supplier_key,
+    invoicing_party_key,
+    operator_key,
+    reinfo_key,
+    mining_right_id_ingemmet,
+    origin_ubigeo_code,
+    plate_key,
+    carrier_key,
+    sender_waybill_key,
+    carrier_waybill_key,
+    gross_kg,
+    tare_kg,
+    net_kg,
+    load_kind_code,
+    sacks_count,
+    {{ lineage() }},
+    {{ is_current(['weighing_party_key', 'ticket_id'], month_of_source()) }} as is_current
+from {{ source('raw', 'partner_weigh_tickets__tickets') }}
