@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from pipelines.errors import AntawasiError
 from pipelines.settings import SAMPLE_DIR, get_settings
+
+if TYPE_CHECKING:
+    from pipelines.reporting import Reporter
 
 app = typer.Typer(
     name="antawasi",
@@ -86,7 +89,12 @@ def _date(text: str | None) -> dt.date | None:
 
 @app.command()
 def run(
-    sample: Annotated[bool, typer.Option("--sample", help="Take the committed sample of real files.")] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="Take the committed sample of real files, and a tiny simulated sector beside it."
+        ),
+    ] = False,
     landing: Annotated[
         Path | None,
         typer.Option("--landing", metavar="DIR", help="Take the files of a folder with one folder per source."),
@@ -104,9 +112,12 @@ def run(
     if sample and landing:
         raise AntawasiError("--sample and --landing exclude each other. What to do: give one of them.")
     settings, reporter = get_settings(), _reporter()
-    folder = SAMPLE_DIR if sample else landing
     with house.house_lock(settings, wait):
-        did = house.run(settings, reporter, folder, _date(as_of))
+        if sample:
+            folders = (SAMPLE_DIR, _tiny_sector(settings.home / "simulated", reporter))
+        else:
+            folders = (landing,) if landing else ()
+        did = house.run(settings, reporter, folders, _date(as_of))
     summary.write_report(settings)
     summary.print_run(out, settings, did)
     if house.refused(settings):
@@ -287,6 +298,77 @@ def trace(
     from pipelines import asking
 
     asking.trace(get_settings(), table, key, out)
+
+
+def _tiny_sector(home: Path, reporter: Reporter) -> Path:
+    """The drop folder of the smallest simulated sector, made anew only when the simulator has changed."""
+    from pipelines.simulator import sector
+    from pipelines.simulator.plan import load, make_plan
+
+    plan = make_plan(load(), "tiny", seed=1)
+    return sector.simulate(plan, home / f"tiny-{sector.identity(plan)}", reporter=reporter).files
+
+
+@app.command()
+def simulate(
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="SIZE|LOTS", help="tiny, small, medium, large, or a number of ore lots.")
+    ] = "tiny",
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.", min=0)] = 1,
+    months: Annotated[
+        str | None,
+        typer.Option("--months", metavar="FIRST..LAST", help="Such as 2022-01..2026-06; by default the size's own."),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder to write to; it must not exist yet.")
+    ] = Path("simulated"),
+    defects: Annotated[
+        float,
+        typer.Option("--defects", metavar="RATE", help="How many defects: 0 none, 1 as documented, 2 twice as many."),
+    ] = 1.0,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Processes; by default one for each processor.", min=1)
+    ] = None,
+) -> None:
+    """Simulate a copper sector with known truth: files in the true formats, and what really happened beside them.
+
+    Take the files in with `antawasi run --landing DIR/files`. Everything made of them is marked as simulated.
+    """
+    from pipelines.simulator import sector
+    from pipelines.simulator.plan import load, make_plan
+
+    plan = make_plan(load(), scale, seed, months, defects)
+    # for a small simulation, starting the other processes takes longer than the work
+    side_by_side = workers or (get_settings().workers if plan.lots >= 2_000 else 1)
+    done = sector.simulate(plan, folder, side_by_side, _reporter())
+    told = ", ".join(f"{name} {count:,}" for name, count in done.counts.items())
+    out.print(f"{'Simulated' if done.is_new else 'Already there'}: {folder} ({told})", highlight=False, soft_wrap=True)
+    if plan.xml:
+        out.print(
+            f"Next: `antawasi run --landing {done.files}`; pictures: {folder}/flow_es.svg, flow_en.svg", soft_wrap=True
+        )
+
+
+@app.command()
+def templates(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Partner sources; all of them by default.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path("plantillas"),
+) -> None:
+    """Empty workbooks for partners to fill (plants, laboratories, associations, offices), in Spanish."""
+    from pipelines import partner_files
+
+    known = {table.source: table for table in partner_files.partner_tables()}
+    for source in sources or known:
+        if source not in known:
+            raise AntawasiError(f"{source!r} has no template. What to do: use one of {', '.join(known)}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sources or known:
+        path = folder / partner_files.template_name(known[source])
+        partner_files.write_template(known[source], path)
+        out.print(f"wrote {path}", highlight=False, soft_wrap=True)
+    out.print("Filled files go to data/inbox/<source>/; then `antawasi run`.")
 
 
 @contracts_app.command("lint")

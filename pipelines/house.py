@@ -58,10 +58,10 @@ class Plan:
         return not (self.to_land or self.to_ingest or self.to_check or self.build or self.publish)
 
 
-def look(settings: Settings, folder: Path | None = None) -> Plan:
-    """What a run would do now. `folder` is a drop folder; the inbox is always looked at too."""
+def look(settings: Settings, folders: tuple[Path, ...] = ()) -> Plan:
+    """What a run would do now. `folders` are drop folders; the inbox is always looked at too."""
     zones = Zones.of(settings)
-    to_land = sum(len(intake.waiting(zones.landing, f)) for f in _folders(settings, folder))
+    to_land = sum(len(intake.waiting(zones.landing, f)) for f in (*folders, settings.inbox))
     to_ingest = {s.slug: len(jobs) for s in all_sources().values() if (jobs := ingest.pending(zones, s))}
     receipts = lake.receipts(settings.lake)
     to_check = {
@@ -83,10 +83,6 @@ def _release_is_due(settings: Settings) -> bool:
     package = files.read_json(settings.releases / known[-1] / "datapackage.json")
     published = release.read_published(settings.analysts_db)
     return package["antawasi"]["content_digest"] != release.content_digest(published)
-
-
-def _folders(settings: Settings, folder: Path | None) -> list[Path]:
-    return [f for f in (folder, settings.inbox) if f is not None]
 
 
 @contextlib.contextmanager
@@ -233,13 +229,13 @@ def refused(settings: Settings) -> list[Receipt]:
     return [r for r in lake.receipts(settings.lake) if r.status == "refused"]
 
 
-def run(settings: Settings, reporter: Reporter, folder: Path | None, as_of: dt.date | None) -> bool:
+def run(settings: Settings, reporter: Reporter, folders: tuple[Path, ...], as_of: dt.date | None) -> bool:
     """The whole road, doing only what is left to do. Returns False when there was nothing."""
-    plan = look(settings, folder)
+    plan = look(settings, folders)
     if plan.is_empty:
         return False
-    for drop in _folders(settings, folder):
-        if drop.exists() or drop == folder:
+    for drop in (*folders, settings.inbox):
+        if drop.exists() or drop in folders:
             take_in(settings, drop, reporter)
     orchestra = Orchestra(settings, reporter)
     ingest_sources(settings, reporter, SLUGS, orchestra)

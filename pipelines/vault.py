@@ -56,7 +56,7 @@ def open_keyer(vault: Path, lake: Path) -> Keyer:
 
 def _holds_data(zone: Path) -> bool:
     return zone.exists() and any(
-        p.suffix in (".parquet", ".json") for p in zone.rglob("*") if not p.name.startswith(".")
+        p.suffix in (".parquet", ".json") for p in zone.rglob("*") if not p.name.startswith((".", "_empty"))
     )
 
 
