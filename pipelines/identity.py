@@ -34,7 +34,8 @@ def canonical_ruc_expr(column: pl.Expr) -> pl.Expr:
 
 def company_name_expr(ruc: pl.Expr, name: pl.Expr) -> pl.Expr:
     """The name where it may stay in the warehouse, null elsewhere."""
-    return pl.when(ruc.str.starts_with("20") & ~name.str.contains(f"(?i){_EIRL_PATTERN}")).then(name)
+    company = pl.when(ruc.str.starts_with("20")).then(name)  # first, so that the pattern is sought in these alone
+    return pl.when(~company.str.contains(f"(?i){_EIRL_PATTERN}")).then(company)
 
 
 _EIRL_PATTERN = r"\bE\.? ?I\.? ?R\.? ?L|EMPRESA INDIVIDUAL"

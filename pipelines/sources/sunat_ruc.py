@@ -164,20 +164,15 @@ def _title(cell: str) -> str:
 
 def _chunks(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
     """(number of the first line, whole lines of about `CHUNK_BYTES`); a last line without its end is a line."""
-    rest = b""
     line = 2
-    while data := stream.read(CHUNK_BYTES):
-        data = rest + data
-        cut = data.rfind(b"\n") + 1
-        if len(data) - cut > MAX_LINE_BYTES:
-            raise _too_long(path, line + data.count(b"\n"))
-        rest = data[cut:]
-        if cut:
-            whole = data[:cut]
-            yield line, whole
-            line += whole.count(b"\n")
-    if rest.strip():
-        yield line, rest + b"\n"
+    while chunk := stream.read(CHUNK_BYTES):
+        if not chunk.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)
+            if len(rest) > MAX_LINE_BYTES:
+                raise _too_long(path, line + chunk.count(b"\n"))
+            chunk += rest if rest.endswith(b"\n") else rest + b"\n"
+        yield line, chunk
+        line += chunk.count(b"\n")
 
 
 def _too_long(path: Path, line: int) -> FileRefused:
@@ -195,11 +190,13 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
 
     Lines with another number of `|` than 15 are told apart by counting bytes, before anything is parsed.
     """
-    raw = np.frombuffer(chunk, dtype=np.uint8)
-    ends = np.flatnonzero(raw == _NEWLINE)
+    raw, width = np.frombuffer(chunk, dtype=np.uint8), len(TITLES)
+    marks = np.flatnonzero((raw == _PIPE) | (raw == _NEWLINE))
+    ends_line = raw[marks] == _NEWLINE
+    ends = marks[ends_line]
     starts = np.concatenate(([0], ends[:-1] + 1))
-    pipes = _pipes(raw, starts, ends)
-    sound = pipes == len(TITLES)
+    pipes = np.diff(np.flatnonzero(ends_line), prepend=-1) - 1
+    sound = pipes == width
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
     broken = np.flatnonzero(~sound & (ends > starts))
@@ -211,19 +208,10 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
         pl.lit(None, dtype=pl.String).alias("_problem"),
     )
     if len(broken):
-        told = [f"width|-|found {pipes[i]} separators, expected {len(TITLES)}" for i in broken]
+        told = [f"width|-|found {pipes[i]} separators, expected {width}" for i in broken]
         bad = pl.DataFrame({"_row_number": numbers[broken], "_problem": told, "valid": [False] * len(broken)})
         frame = pl.concat([frame, bad], how="diagonal")
     return frame
-
-
-def _pipes(raw: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """How many `|` each line holds."""
-    at, width = np.flatnonzero(raw == _PIPE), len(TITLES)
-    # When there are 15 for each line, and the 1st and 15th of every 15 stand in their own line, all lines are sound.
-    if len(at) == width * len(starts) and (at[::width] >= starts).all() and (at[width - 1 :: width] < ends).all():
-        return np.full(len(starts), width)
-    return np.searchsorted(at, ends) - np.searchsorted(at, starts)
 
 
 def _read(chunk: bytes, encoding: str) -> pl.DataFrame:
