@@ -131,8 +131,8 @@ class TableWriter:
         table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.newest())
         with files.disk_errors(str(self._target)):
             if self._writer is None:
-                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing, and so
-                # do the least and the greatest text of a row group, by which no query skips.
+                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing. Row numbers
+                # are kept as their steps. No query skips row groups by the least and the greatest text.
                 names, text = table.column_names, [f.name for f in table.schema if f.type == pa.string_view()]
                 self._writer = pq.ParquetWriter(
                     self._tmp,

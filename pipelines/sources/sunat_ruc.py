@@ -200,8 +200,9 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
     broken = np.flatnonzero(~sound & (ends > starts))
-    if not sound.all():
-        chunk = b"".join(chunk[starts[i] : ends[i] + 1] for i in np.flatnonzero(sound))
+    if not sound.all():  # what stands between the others
+        pieces = zip([0, *(ends[~sound] + 1)], [*starts[~sound], len(chunk)], strict=True)
+        chunk = b"".join(chunk[begin:end] for begin, end in pieces)
     frame = _read(chunk, encoding).with_columns(
         pl.Series("valid", valid),
         pl.Series("_row_number", numbers[sound], dtype=pl.Int64),
@@ -218,11 +219,9 @@ def _pipes(raw: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """How many `|` each line holds."""
     is_pipe = (raw == _PIPE).view(np.uint8)
     pipes = np.add.reduceat(is_pipe, starts, dtype=np.uint8)
-    if pipes.sum(dtype=np.int64) < np.count_nonzero(
-        is_pipe
-    ):  # more than 255 in a line: counted again, ten times slower
-        return np.add.reduceat(is_pipe, starts, dtype=np.int64)
-    return pipes
+    if pipes.sum(dtype=np.int64) == np.count_nonzero(is_pipe):
+        return pipes
+    return np.add.reduceat(is_pipe, starts, dtype=np.int64)  # ten times slower: some line holds more than 255
 
 
 def _read(chunk: bytes, encoding: str) -> pl.DataFrame:
@@ -248,10 +247,7 @@ def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -
     """(the chunk's rows that are in scope or have a problem, how many are out of scope)."""
     frame = _frame(chunk, encoding, first_line)
     checked = frame.with_columns(
-        pl.when(pl.col("_problem").is_null() & ~pl.col("valid"))
-        .then(pl.lit(WRONG_RUC))
-        .otherwise(pl.col("_problem"))
-        .alias("_problem"),
+        pl.coalesce("_problem", pl.when(~pl.col("valid")).then(pl.lit(WRONG_RUC))).alias("_problem"),
         pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
     )
     out_of_scope = 0
@@ -264,8 +260,9 @@ def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -
 
 
 def _batch(checked: pl.DataFrame, out_of_scope: int, context: Context) -> Batch:
+    """The contract's columns; made while the thread parses the next chunk, so that the two have alike to do."""
     frame = _columns(checked.with_columns(_present(c) for c in _KEPT[1:]))
-    if context.scope is not None:  # here and not in the threads: the keyer remembers whom it has seen
+    if context.scope is not None:  # here and not in the thread: the keyer remembers whom it has seen
         rucs = [ruc if valid else None for ruc, valid in zip(frame["ruc"], frame["valid"], strict=True)]
         keys = context.keyer.keys("RUC", pl.Series("party_key", rucs, dtype=pl.String), frame["name"])
         frame = frame.with_columns(keys)
