@@ -301,48 +301,51 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
     """
     text = {c.name for c in table.columns if frame.schema[c.name] == pl.String and c.dtype != pl.String}
     typed = frame.with_columns([_typed(c).alias(f"\x1e{c.name}") for c in table.columns if c.name in text])
-    faults: list[pl.Expr] = []
+    # (which rows, what is told of them): only the few rows with a fault pay for the telling
+    faults: list[tuple[pl.Expr, pl.Expr]] = []
     if "_problem" in frame.columns:
-        faults.append(pl.col("_problem").str.replace_all("|", "\x1f", literal=True))
+        problem = pl.col("_problem")
+        faults.append((problem.is_not_null(), problem.str.replace_all("|", "\x1f", literal=True)))
     for c in table.columns:
         raw, value = pl.col(c.name), pl.col(f"\x1e{c.name}" if c.name in text else c.name)
         given = raw.is_not_null()
         if c.name in text:
             given = given & (raw.str.strip_chars() != "")
-            faults.append(pl.when(given & value.is_null()).then(_fault(c, "type", _expected(c))))
+            faults.append((given & value.is_null(), _fault(c, "type", _expected(c))))
         if c.required:
-            faults.append(pl.when(~given).then(_fault(c, "required", "a value")))
+            faults.append((~given, _fault(c, "required", "a value")))
         if c.codes is not None:
             _refuse_unknown_codes(table, c, frame, file)
         if c.pattern:
-            faults.append(
-                pl.when(value.is_not_null() & ~value.str.contains(c.pattern)).then(_fault(c, "pattern", c.pattern))
-            )
+            faults.append((~value.str.contains(c.pattern), _fault(c, "pattern", c.pattern)))
         if c.minimum is not None:
-            faults.append(pl.when(value < c.minimum).then(_fault(c, "range", f"at least {c.minimum:g}")))
+            faults.append((value < c.minimum, _fault(c, "range", f"at least {c.minimum:g}")))
         if c.maximum is not None:
-            faults.append(pl.when(value > c.maximum).then(_fault(c, "range", f"at most {c.maximum:g}")))
-    judged = typed.with_columns(pl.coalesce([*faults, pl.lit(None, dtype=pl.String)]).alias("\x1efault"))
+            faults.append((value > c.maximum, _fault(c, "range", f"at most {c.maximum:g}")))
+    wrong = pl.col("\x1ewrong")
+    judged = typed.with_columns(
+        pl.any_horizontal([pl.lit(False), *(rows for rows, _ in faults)]).fill_null(False).alias("\x1ewrong")
+    )
     keys = [f"\x1e{k}" if k in text else k for k in table.key]
     # As many hashes as rows: no key repeats, and the costlier search for the rows that do is not needed.
     if keys and judged.select(pl.struct(keys).hash().n_unique()).item() < judged.height:
-        sound = pl.col("\x1efault").is_null()
+        repeated = ~wrong & (pl.int_range(pl.len()).over([wrong, *(pl.col(k) for k in keys)]) > 0)
         first = pl.col("_row_number").min().over(keys)
-        repeated = sound & (pl.int_range(pl.len()).over([sound, *(pl.col(k) for k in keys)]) > 0)
+        judged = judged.with_columns((wrong | repeated).alias("\x1ewrong"), first.alias("\x1efirst"))
         reason = pl.concat_str(
-            pl.lit(f"duplicate\x1f{', '.join(table.key)}\x1fsame key as row "), first.cast(pl.String),
+            pl.lit(f"duplicate\x1f{', '.join(table.key)}\x1fsame key as row "), pl.col("\x1efirst").cast(pl.String),
             pl.lit(", expected one row per key"),
         )  # fmt: skip
-        judged = judged.with_columns(pl.when(repeated).then(reason).otherwise(pl.col("\x1efault")).alias("\x1efault"))
-    accepted = judged.filter(pl.col("\x1efault").is_null()).select(
+        faults.append((wrong, reason))  # the last: of a row without another fault
+    accepted = judged.filter(~wrong).select(
         [
             (pl.col(f"\x1e{c.name}") if c.name in text else pl.col(c.name)).cast(c.dtype).alias(c.name)
             for c in table.columns
         ]
         + [pl.col("_row_number").cast(pl.Int64)]
     )
-    bad = judged.filter(pl.col("\x1efault").is_not_null())
-    return accepted, _rejected(table, bad)
+    told = pl.coalesce([*(pl.when(rows).then(reason) for rows, reason in faults), pl.lit(None, dtype=pl.String)])
+    return accepted, _rejected(table, judged.filter(wrong), told)
 
 
 def _refuse_unknown_codes(table: TableContract, column: Column, frame: pl.DataFrame, file: str) -> None:
@@ -358,7 +361,8 @@ def _refuse_unknown_codes(table: TableContract, column: Column, frame: pl.DataFr
         )
 
 
-def _rejected(table: TableContract, bad: pl.DataFrame) -> pl.DataFrame:
+def _rejected(table: TableContract, bad: pl.DataFrame, told: pl.Expr) -> pl.DataFrame:
+    """`REJECTED_SCHEMA` of the rows with a fault; `told` gives "rule, column, reason" with 0x1F between them."""
     if not bad.height:
         return pl.DataFrame(schema=REJECTED_SCHEMA)
     verbatim = (
@@ -368,7 +372,7 @@ def _rejected(table: TableContract, bad: pl.DataFrame) -> pl.DataFrame:
             [pl.col(c.name).cast(pl.String) for c in table.columns if c.classification != "personal"]
         ).struct.json_encode()
     )
-    parts = pl.col("\x1efault").str.splitn("\x1f", 3).struct
+    parts = told.str.splitn("\x1f", 3).struct
     return bad.select(
         pl.lit(table.name).alias("table"),
         pl.col("_row_number").cast(pl.Int64),

@@ -34,7 +34,8 @@ def canonical_ruc_expr(column: pl.Expr) -> pl.Expr:
 
 def company_name_expr(ruc: pl.Expr, name: pl.Expr) -> pl.Expr:
     """The name where it may stay in the warehouse, null elsewhere."""
-    return pl.when(ruc.str.starts_with("20") & ~name.str.contains(f"(?i){_EIRL_PATTERN}")).then(name)
+    company = pl.when(ruc.str.starts_with("20")).then(name)  # first, so that the pattern is sought in these alone
+    return pl.when(~company.str.contains(f"(?i){_EIRL_PATTERN}")).then(company)
 
 
 _EIRL_PATTERN = r"\bE\.? ?I\.? ?R\.? ?L|EMPRESA INDIVIDUAL"
@@ -73,22 +74,22 @@ def valid_rucs(text: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
     Args:
         text: the buffer as uint8.
-        starts: where each RUC begins, int64 of shape (n,).
+        starts: where each RUC begins, int64 of shape (n,), none in the last 11 bytes of the buffer.
 
     Returns:
         Booleans of shape (n,).
     """
     if not len(starts):
         return np.zeros(0, dtype=bool)
-    cells = text[np.minimum(starts[:, None] + np.arange(12), len(text) - 1)]
-    digits = cells[:, :11].astype(np.int16) - ord("0")
-    remainder = 11 - digits[:, :10] @ np.array(RUC_WEIGHTS, dtype=np.int16) % 11
-    prefix = digits[:, 0] * 10 + digits[:, 1]
+    cells = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(text, 12)[starts].T)
+    digits = cells[:11] - np.uint8(ord("0"))  # what stands below "0" turns round to more than 9
+    weighted = sum(np.uint16(w) * digits[i] for i, w in enumerate(RUC_WEIGHTS))
+    remainder = 11 - weighted % 11
     return (
-        (cells[:, 11] == ord("|"))
-        & ((digits >= 0) & (digits <= 9)).all(axis=1)
-        & np.isin(prefix, [int(p) for p in RUC_PREFIXES])
-        & (digits[:, 10] == np.where(remainder >= 10, remainder - 10, remainder))
+        (cells[11] == ord("|"))
+        & (digits.max(axis=0) <= 9)
+        & np.isin(digits[0] * 10 + digits[1], [int(p) for p in RUC_PREFIXES])
+        & (digits[10] == np.where(remainder >= 10, remainder - 10, remainder))
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import contracts, files
@@ -130,14 +131,17 @@ class TableWriter:
         table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.newest())
         with files.disk_errors(str(self._target)):
             if self._writer is None:
-                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing.
-                repeating = [c for c in table.column_names if not c.endswith(("_key", "_row_number"))]
+                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing. Row numbers
+                # are kept as their steps. No query skips row groups by the least and the greatest text.
+                names, text = table.column_names, [f.name for f in table.schema if f.type == pa.string_view()]
                 self._writer = pq.ParquetWriter(
                     self._tmp,
                     table.schema,
                     compression="zstd",
                     compression_level=1,
-                    use_dictionary=repeating,
+                    use_dictionary=[c for c in names if not c.endswith(("_key", "_row_number"))],
+                    column_encoding={c: "DELTA_BINARY_PACKED" for c in names if c == "_row_number"},
+                    write_statistics=[c for c in names if c not in text],
                     store_schema=False,
                 )
             if table.num_rows:

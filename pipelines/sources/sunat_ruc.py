@@ -164,20 +164,17 @@ def _title(cell: str) -> str:
 
 def _chunks(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
     """(number of the first line, whole lines of about `CHUNK_BYTES`); a last line without its end is a line."""
-    rest = b""
     line = 2
-    while data := stream.read(CHUNK_BYTES):
-        data = rest + data
-        cut = data.rfind(b"\n") + 1
-        if len(data) - cut > MAX_LINE_BYTES:
-            raise _too_long(path, line + data.count(b"\n"))
-        rest = data[cut:]
-        if cut:
-            whole = data[:cut]
-            yield line, whole
-            line += whole.count(b"\n")
-    if rest.strip():
-        yield line, rest + b"\n"
+    while chunk := stream.read(CHUNK_BYTES):
+        if not chunk.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES + 1)
+            if len(rest) > MAX_LINE_BYTES:
+                raise _too_long(path, line + chunk.count(b"\n"))
+            chunk += rest
+            if not rest.endswith(b"\n"):  # the file's end
+                chunk = chunk.rstrip() + b"\n"
+        yield line, chunk
+        line += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
 
 
 def _too_long(path: Path, line: int) -> FileRefused:
@@ -195,35 +192,36 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
 
     Lines with another number of `|` than 15 are told apart by counting bytes, before anything is parsed.
     """
-    raw = np.frombuffer(chunk, dtype=np.uint8)
+    raw, width = np.frombuffer(chunk, dtype=np.uint8), len(TITLES)
     ends = np.flatnonzero(raw == _NEWLINE)
     starts = np.concatenate(([0], ends[:-1] + 1))
-    pipes = _pipes(raw, starts, ends)
-    sound = pipes == len(TITLES)
+    pipes = _pipes(raw, starts)
+    sound = pipes == width
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
     broken = np.flatnonzero(~sound & (ends > starts))
-    if not sound.all():
-        chunk = b"".join(chunk[starts[i] : ends[i] + 1] for i in np.flatnonzero(sound))
+    if not sound.all():  # what stands between the others
+        pieces = zip([0, *(ends[~sound] + 1)], [*starts[~sound], len(chunk)], strict=True)
+        chunk = b"".join(chunk[begin:end] for begin, end in pieces)
     frame = _read(chunk, encoding).with_columns(
         pl.Series("valid", valid),
         pl.Series("_row_number", numbers[sound], dtype=pl.Int64),
         pl.lit(None, dtype=pl.String).alias("_problem"),
     )
     if len(broken):
-        told = [f"width|-|found {pipes[i]} separators, expected {len(TITLES)}" for i in broken]
+        told = [f"width|-|found {pipes[i]} separators, expected {width}" for i in broken]
         bad = pl.DataFrame({"_row_number": numbers[broken], "_problem": told, "valid": [False] * len(broken)})
         frame = pl.concat([frame, bad], how="diagonal")
     return frame
 
 
-def _pipes(raw: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _pipes(raw: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """How many `|` each line holds."""
-    at, width = np.flatnonzero(raw == _PIPE), len(TITLES)
-    # When there are 15 for each line, and the 1st and 15th of every 15 stand in their own line, all lines are sound.
-    if len(at) == width * len(starts) and (at[::width] >= starts).all() and (at[width - 1 :: width] < ends).all():
-        return np.full(len(starts), width)
-    return np.searchsorted(at, ends) - np.searchsorted(at, starts)
+    is_pipe = (raw == _PIPE).view(np.uint8)
+    pipes = np.add.reduceat(is_pipe, starts, dtype=np.uint8)
+    if pipes.sum(dtype=np.int64) == np.count_nonzero(is_pipe):
+        return pipes
+    return np.add.reduceat(is_pipe, starts, dtype=np.int64)  # ten times slower: some line holds more than 255
 
 
 def _read(chunk: bytes, encoding: str) -> pl.DataFrame:
@@ -249,10 +247,7 @@ def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -
     """(the chunk's rows that are in scope or have a problem, how many are out of scope)."""
     frame = _frame(chunk, encoding, first_line)
     checked = frame.with_columns(
-        pl.when(pl.col("_problem").is_null() & ~pl.col("valid"))
-        .then(pl.lit(WRONG_RUC))
-        .otherwise(pl.col("_problem"))
-        .alias("_problem"),
+        pl.coalesce("_problem", pl.when(~pl.col("valid")).then(pl.lit(WRONG_RUC))).alias("_problem"),
         pl.when(pl.col("valid")).then(canonical_ruc_expr(pl.col("ruc"))).alias("identity"),
     )
     out_of_scope = 0
@@ -261,11 +256,13 @@ def _taxpayers(chunk: bytes, encoding: str, first_line: int, context: Context) -
         out_of_scope, checked = checked.height - kept.height, kept
     else:
         checked = checked.with_columns(context.keyer.digest_all(checked["identity"]).alias("party_key"))
-    return _columns(checked.with_columns(_present(c) for c in _KEPT[1:])), out_of_scope
+    return checked, out_of_scope
 
 
-def _batch(frame: pl.DataFrame, out_of_scope: int, context: Context) -> Batch:
-    if context.scope is not None:  # here and not in the threads: the keyer remembers whom it has seen
+def _batch(checked: pl.DataFrame, out_of_scope: int, context: Context) -> Batch:
+    """The contract's columns; made while the thread parses the next chunk, so that the two have alike to do."""
+    frame = _columns(checked.with_columns(_present(c) for c in _KEPT[1:]))
+    if context.scope is not None:  # here and not in the thread: the keyer remembers whom it has seen
         rucs = [ruc if valid else None for ruc, valid in zip(frame["ruc"], frame["valid"], strict=True)]
         keys = context.keyer.keys("RUC", pl.Series("party_key", rucs, dtype=pl.String), frame["name"])
         frame = frame.with_columns(keys)
@@ -286,14 +283,14 @@ def _columns(frame: pl.DataFrame) -> pl.DataFrame:
         (name.str.len_chars() >= NAME_WIDTH).fill_null(False).alias("name_is_truncated"),
         name.str.contains("\ufffd", literal=True).fill_null(False).alias("has_mojibake"),
         pl.when(pl.col("ubigeo_code").str.contains(r"^[0-9]{6}$")).then(pl.col("ubigeo_code")).alias("ubigeo_code"),
-        pl.when(pl.col("_problem").is_not_null()).then(_verbatim()).alias("_verbatim"),
+        _verbatim().alias("_verbatim"),
     )
 
 
 def _verbatim() -> pl.Expr:
-    """What a rejected line may show: no name and no number, only what says nothing about who it is."""
-    shown = [
-        pl.concat_str(pl.lit(f"{c}="), pl.col(c).fill_null(""))
-        for c in ("taxpayer_status", "domicile_condition", "ubigeo_code")
+    """What a rejected line may show, null for the others: no name and no number, only what says nothing about who it is."""
+    wrong = pl.col("_problem").is_not_null()  # asked of each cell: text is put together for these few rows alone
+    cells = [
+        pl.when(wrong).then(pl.col(c).fill_null("")) for c in ("taxpayer_status", "domicile_condition", "ubigeo_code")
     ]
-    return pl.concat_str(shown, separator="; ")
+    return pl.format("taxpayer_status={}; domicile_condition={}; ubigeo_code={}", *cells)

@@ -103,6 +103,12 @@ def test_separators_that_even_out_between_lines_are_still_seen(tmp_path, context
     assert frame.filter(pl.col("_problem").is_not_null())["_row_number"].to_list() == [3, 4]
 
 
+def test_a_line_with_256_separators_too_many_is_no_sound_one(tmp_path, context):
+    lines = [line(ruc(1)), line(ruc(2)) + "|" * 256, line(ruc(3))]
+    frame, _ = read(roll(tmp_path / "a.txt", lines), context)
+    assert frame["_problem"].to_list() == [None, "width|-|found 271 separators, expected 15", None]
+
+
 @pytest.mark.parametrize(
     "wrong", [ruc(7)[:-1] + str((int(ruc(7)[-1]) + 1) % 10), "2010001", "", "99123456789", "2O100017491"]
 )
