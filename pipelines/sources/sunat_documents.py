@@ -68,7 +68,8 @@ _PERSONAL_PROPERTIES = {
     "5010", "5015", "5018", "5019", "7000", "7007", "7008", "7017",
 }  # fmt: skip
 
-Group = dict[str, list[Any]]
+#: Of one large element: path -> text of the first leaf that has any, or the texts of all; path@name -> an attribute.
+Group = dict[str, Any]
 
 
 def identify(path: Path) -> Identified:
@@ -155,7 +156,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
         name = archive.fp.read(name_bytes + extra_bytes)[:name_bytes]
         packed = archive.fp.read(member.compress_size)
-        if magic == b"PK\3\4" and name == member.orig_filename.encode(errors="replace"):
+        if magic == b"PK\3\4" and name == member.orig_filename.encode():
             try:
                 # no more than is declared, whatever the packed bytes would grow to
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size)
@@ -183,24 +184,31 @@ def _parse_xml(data: bytes) -> tuple[Any, str | None]:
     return root, None
 
 
-_PARTY = ("PartyIdentification/ID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
-_PARTY_IN_ROLE = ("CustomerAssignedAccountID", "AdditionalAccountID", *(f"Party/{path}" for path in _PARTY))
+_PARTY = ("PartyIdentification/ID@schemeID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
+_PARTY_IN_ROLE = ("CustomerAssignedAccountID@schemeID", "AdditionalAccountID", *(f"Party/{path}" for path in _PARTY))
 _REFERENCE = ("ID", "DocumentTypeCode")
 _TAX = (
-    "TaxAmount", "TaxSubtotal/TaxableAmount", "TaxSubtotal/TaxAmount", "TaxSubtotal/TaxCategory/TaxScheme/ID",
+    "TaxAmount", "TaxSubtotal/TaxableAmount*", "TaxSubtotal/TaxAmount*", "TaxSubtotal/TaxCategory/TaxScheme/ID*",
 )  # fmt: skip
 _PLACE = (
     "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode", "DeliveryLocation/Address/ID",
 )  # fmt: skip
-_TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount")
+_TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount@currencyID")
 _QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
+_PROPERTIES = "Item/AdditionalItemProperty"
 _PROPERTY = ("NameCode", "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
+_PLATES = (
+    "TransportHandlingUnit/TransportEquipment/ID",
+    "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
+    "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+)
 #: All that is read of a document: of each large child of its root the leaves by their path of local names, of the
-#: small ones ("") the names. What is not listed is passed over unseen: signatures, addresses, list prices.
+#: small ones ("") the names. `@` names an attribute that is read too, `*` says that every leaf counts and not only the
+#: first. What is not listed is passed over unseen: signatures, addresses, list prices.
 READ = {
     "": (
-        "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode", "DespatchAdviceTypeCode", "ProfileID",
-        "DocumentCurrencyCode", "Note", "ResponseDate", "ResponseTime",
+        "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode@listID", "DespatchAdviceTypeCode", "ProfileID",
+        "DocumentCurrencyCode", "Note*", "ResponseDate", "ResponseTime",
     ),
     "AccountingSupplierParty": _PARTY_IN_ROLE,
     "AccountingCustomerParty": _PARTY_IN_ROLE,
@@ -215,22 +223,20 @@ READ = {
     "BillingReference": ("InvoiceDocumentReference/ID", "InvoiceDocumentReference/DocumentTypeCode"),
     "DeliveryTerms": _PLACE,
     "Delivery": _PLACE,
-    "PaymentTerms": ("ID", "PaymentMeansID", "PaymentPercent", "Amount"),
+    "PaymentTerms": ("ID", "PaymentMeansID", "PaymentPercent", "Amount@currencyID"),
     "PaymentMeans": ("PayeeFinancialAccount/ID",),
     "DespatchDocumentReference": _REFERENCE,
     "AdditionalDocumentReference": _REFERENCE,
     "OrderReference": _REFERENCE,
     "Shipment": (
-        "HandlingCode", "GrossWeightMeasure", "OriginAddress/ID", "Delivery/DeliveryAddress/ID",
+        "HandlingCode", "GrossWeightMeasure@unitCode", "OriginAddress/ID", "Delivery/DeliveryAddress/ID",
         "Delivery/Despatch/DespatchAddress/ID",
         *(f"Delivery/Despatch/DespatchParty/{path}" for path in _PARTY),
         *(f"ShipmentStage/CarrierParty/{path}" for path in _PARTY),
         "ShipmentStage/TransportModeCode", "ShipmentStage/TransitPeriod/StartDate",
-        "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
-        "ShipmentStage/DriverPerson/ID", "ShipmentStage/DriverPerson/FirstName", "ShipmentStage/DriverPerson/FamilyName",
-        "ShipmentStage/DriverPerson/IdentityDocumentReference/ID",
-        "TransportHandlingUnit/TransportEquipment/ID",
-        "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+        "ShipmentStage/DriverPerson/ID@schemeID", "ShipmentStage/DriverPerson/FirstName",
+        "ShipmentStage/DriverPerson/FamilyName", "ShipmentStage/DriverPerson/IdentityDocumentReference/ID",
+        *(f"{path}*" for path in _PLATES),
     ),
     "DocumentResponse": (
         "DocumentReference/ID", "DocumentReference/DocumentTypeCode", "Response/ReferenceID", "Response/ResponseCode",
@@ -239,13 +245,13 @@ READ = {
     **dict.fromkeys(
         _LINE,
         (
-            "ID", *_QUANTITIES, "LineExtensionAmount", "Price/PriceAmount", *(f"TaxTotal/{path}" for path in _TAX),
-            "Item/Description", "Item/Name", "Item/CommodityClassification/ItemClassificationCode",
-            "Item/AdditionalItemProperty",  # whole: a property's code and value stay together
+            "ID", *(f"{path}@unitCode" for path in _QUANTITIES), "LineExtensionAmount", "Price/PriceAmount",
+            *(f"TaxTotal/{path}" for path in _TAX), "Item/Description", "Item/Name",
+            "Item/CommodityClassification/ItemClassificationCode",
         ),
     ),
     # the older generation's, below UBLExtensions
-    "AdditionalMonetaryTotal": ("ID", "Percent", "PayableAmount"),
+    "AdditionalMonetaryTotal": ("ID", "Percent", "PayableAmount@currencyID"),
     "AdditionalProperty": ("ID", "Value"),
 }  # fmt: skip
 
@@ -258,21 +264,29 @@ def _local(tag: Any) -> str:
 class _Step(dict[Any, "_Step | None"]):
     """Where a walk stands: a child's tag -> the step below it, None for a child that is not read."""
 
-    __slots__ = ("below", "path")
+    __slots__ = ("attribute", "below", "each", "group", "path")
 
     def __init__(self, path: str = ""):
         self.path = path  # of a leaf; "" on the way to one
+        self.each = False  # a list of every such leaf's text, not the first text
+        self.attribute: str | None = None  # of a leaf
+        self.group: _Step | None = None  # an element whose leaves stay together: a group of its own
         self.below: dict[str, _Step] = {}
 
     @classmethod
-    def towards(cls, paths: tuple[str, ...]) -> _Step:
+    def towards(cls, paths: Iterable[str]) -> _Step:
         start = cls()
-        for path in paths:
-            at = start
-            for name in path.split("/"):
-                at = at.below.setdefault(name, cls())
-            at.path = path
+        for written in paths:
+            path, _, attribute = written.rstrip("*").partition("@")
+            at = start.at(path)
+            at.path, at.each, at.attribute = path, written.endswith("*"), attribute or None
         return start
+
+    def at(self, path: str) -> _Step:
+        step = self
+        for name in path.split("/"):
+            step = step.below.setdefault(name, _Step())
+        return step
 
     def __missing__(self, tag: Any) -> _Step | None:
         """Resolved once for each spelling: a few hundred tags make up every document."""
@@ -284,22 +298,36 @@ class _Step(dict[Any, "_Step | None"]):
 
 _STEPS = {name: _Step.towards(paths) for name, paths in READ.items()}
 _ROOT = _Step.towards((*READ[""], *(name for name in READ if name), "UBLExtensions"))
-_PROPERTY_STEP = _Step.towards(_PROPERTY)
+for _name in _LINE:
+    _item_property = _STEPS[_name].at(_PROPERTIES)
+    _item_property.path, _item_property.group = _PROPERTIES, _Step.towards(_PROPERTY)
+
+
+def _take(leaf: Any, step: _Step, found: Group) -> None:
+    """Put into `found` what is read of a leaf: its text without spaces around it, or None where it has none."""
+    path = step.path
+    if step.each:
+        found.setdefault(path, []).append(leaf.text)
+        return
+    if not found.get(path):
+        text = leaf.text
+        found[path] = text.strip() or None if text else None
+    if step.attribute is not None:
+        found.setdefault(f"{path}@{step.attribute}", leaf.get(step.attribute))
 
 
 def _walk(element: Any, step: _Step, found: Group) -> Group:
-    """The leaves below `element` that are read, by path, in document order."""
+    """The leaves below `element` that are read, by path."""
     for child in element:  # this loop sees most elements of every document
         below = step[child.tag]
         if below is None:
             continue
-        if path := below.path:
-            if path in found:
-                found[path].append(child)
-            else:
-                found[path] = [child]
-        else:
+        if not below.path:
             _walk(child, below, found)
+        elif below.group is None:
+            _take(child, below, found)
+        else:
+            found.setdefault(below.path, []).append(_walk(child, below.group, {}))
     return found
 
 
@@ -319,31 +347,15 @@ def _groups(root: Any) -> dict[str, list[Group]]:
                     if kind in ("AdditionalMonetaryTotal", "AdditionalProperty"):
                         groups.setdefault(kind, []).append(_walk(item, _STEPS[kind], {}))
         elif not len(child):
-            top.setdefault(name, []).append(child)
+            _take(child, below, top)
         elif name in _STEPS:
             groups.setdefault(name, []).append(_walk(child, _STEPS[name], {}))
     return groups
 
 
-def _text(group: Group | None, *paths: str) -> str | None:
-    """Text of the first leaf among `paths` that has any."""
-    if group:
-        for path in paths:
-            if leaves := group.get(path):
-                for leaf in leaves:
-                    if (text := leaf.text) and (text := text.strip()):
-                        return text
-    return None
-
-
-def _attribute(group: Group | None, path: str, name: str) -> str | None:
-    leaves = group.get(path) if group else None
-    return leaves[0].get(name) if leaves else None
-
-
-def _first(groups: dict[str, list[Group]], name: str) -> Group | None:
+def _first(groups: dict[str, list[Group]], name: str) -> Group:
     found = groups.get(name)
-    return found[0] if found else None
+    return found[0] if found else {}
 
 
 def document_number(text: str | None) -> str | None:
@@ -389,14 +401,14 @@ class _Parties:
         return self._known[stated]
 
 
-def _party(parties: _Parties, group: Group | None, inner: str = "Party/") -> _Party:
+def _party(parties: _Parties, group: Group, inner: str = "Party/") -> _Party:
     """A party of either generation: `PartyIdentification/ID@schemeID`, or `CustomerAssignedAccountID`."""
-    path = f"{inner}PartyIdentification/ID"
-    scheme = _attribute(group, path, "schemeID") or _attribute(group, "CustomerAssignedAccountID", "schemeID")
+    get = group.get
+    scheme = get(f"{inner}PartyIdentification/ID@schemeID") or get("CustomerAssignedAccountID@schemeID")
     return parties.party(
-        scheme or _text(group, "AdditionalAccountID"),
-        _text(group, path, "CustomerAssignedAccountID"),
-        _text(group, f"{inner}PartyLegalEntity/RegistrationName", f"{inner}PartyName/Name"),
+        scheme or get("AdditionalAccountID"),
+        get(f"{inner}PartyIdentification/ID") or get("CustomerAssignedAccountID"),
+        get(f"{inner}PartyLegalEntity/RegistrationName") or get(f"{inner}PartyName/Name"),
     )
 
 
@@ -433,7 +445,7 @@ class _Collected:
             return
         groups = _groups(root)
         top = groups[""][0]
-        if self._context.period and (issued := _text(top, "IssueDate")):
+        if self._context.period and (issued := top.get("IssueDate")):
             self._context.check_period(issued[:7], _masked_name(name) or "")
         if kind == "ApplicationResponse":
             receipt = _receipt(self._parties, groups, top, name)
@@ -478,8 +490,8 @@ def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | Non
 def _document(
     parties: _Parties, kind: str, groups: dict[str, list[Group]], top: Group, name: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    code = _text(top, "InvoiceTypeCode", "DespatchAdviceTypeCode") or ROOTS[kind]
-    number = document_number(_text(top, "ID"))
+    code = top.get("InvoiceTypeCode") or top.get("DespatchAdviceTypeCode") or ROOTS[kind]
+    number = document_number(top.get("ID"))
     if kind == "DespatchAdvice":
         issuer, fields, secrets = _despatch(parties, groups, code)
     else:
@@ -497,14 +509,14 @@ def _document(
         "member_name": _masked_name(name, hide),
         "document_type_code": code,
         "document_id_sunat": number,
-        "issue_date": _text(top, "IssueDate"),
-        "issue_time": (_text(top, "IssueTime") or "")[:8] or None,
-        "ubl_version": _text(top, "UBLVersionID"),
+        "issue_date": top.get("IssueDate"),
+        "issue_time": (top.get("IssueTime") or "")[:8] or None,
+        "ubl_version": top.get("UBLVersionID"),
         "file_name_agrees": _name_agrees(name, issuer.identity, code, number),
         "issuer_key": issuer.key,
         "issuer_kind": issuer.kind,
         "issuer_name": issuer.name,
-        "note": hide(_joined(top, "Note")),
+        "note": hide(_joined(top.get("Note"))),
         "_problem": problem,
         **fields,
     }
@@ -515,9 +527,8 @@ def _document(
     return document, lines
 
 
-def _joined(group: Group, path: str) -> str | None:
-    texts = [squeeze(leaf.text) for leaf in group.get(path, ()) if leaf.text and leaf.text.strip()]
-    return " | ".join(texts) or None
+def _joined(texts: list[str | None] | None) -> str | None:
+    return " | ".join(filter(None, (squeeze(text or "") for text in texts or ()))) or None
 
 
 def _voucher(
@@ -532,32 +543,31 @@ def _voucher(
     response = _first(groups, "DiscrepancyResponse")
     affected = _first(groups, "BillingReference")
     # In a settlement the goods are delivered where they were extracted; in an invoice, wherever the customer wants.
-    extraction = (_first(groups, "DeliveryTerms") or _first(groups, "Delivery")) if code == "04" else None
+    extraction = _first(groups, "DeliveryTerms") or _first(groups, "Delivery") if code == "04" else {}
     fields = {
         "counterparty_key": other.key,
         "counterparty_kind": other.kind,
         "counterparty_name": other.name,
-        "currency_code": _text(top, "DocumentCurrencyCode") or _attribute(total, "PayableAmount", "currencyID"),
-        "operation_type_code": _attribute(top, "InvoiceTypeCode", "listID") or _text(top, "ProfileID"),
-        "line_extension_amount": _text(total, "LineExtensionAmount"),
+        "currency_code": top.get("DocumentCurrencyCode") or total.get("PayableAmount@currencyID"),
+        "operation_type_code": top.get("InvoiceTypeCode@listID") or top.get("ProfileID"),
+        "line_extension_amount": total.get("LineExtensionAmount"),
         "taxable_amount": taxable,
         "igv_amount": igv,
         "tax_amount": taxes,
-        "tax_inclusive_amount": _text(total, "TaxInclusiveAmount"),
-        "payable_amount": _text(total, "PayableAmount"),
+        "tax_inclusive_amount": total.get("TaxInclusiveAmount"),
+        "payable_amount": total.get("PayableAmount"),
         **_payment(parties, groups),
-        "credit_reason_code": _text(response, "ResponseCode"),
+        "credit_reason_code": response.get("ResponseCode"),
         "affected_document_id_sunat": document_number(
-            _text(response, "ReferenceID") or _text(affected, "InvoiceDocumentReference/ID")
+            response.get("ReferenceID") or affected.get("InvoiceDocumentReference/ID")
         ),
-        "affected_document_type_code": _text(affected, "InvoiceDocumentReference/DocumentTypeCode"),
+        "affected_document_type_code": affected.get("InvoiceDocumentReference/DocumentTypeCode"),
         "related_documents": _related(
             groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"
         ),
-        "extraction_location_type_code": _text(
-            extraction, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
-        ),
-        "extraction_ubigeo_code": _text(extraction, "DeliveryLocation/Address/ID"),
+        "extraction_location_type_code": extraction.get("DeliveryLocation/LocationTypeCode")
+        or extraction.get("DeliveryLocation/Address/AddressTypeCode"),
+        "extraction_ubigeo_code": extraction.get("DeliveryLocation/Address/ID"),
     }
     return issuer, fields, [*supplier.secrets(), *customer.secrets()]
 
@@ -565,7 +575,7 @@ def _voucher(
 def _taxes(totals: list[Group]) -> tuple[str | None, str | None, str | None]:
     """(taxable, IGV, all taxes). The older generation has one total for each tax, the current one a single total."""
     igv = next((found for total in totals if (found := _igv(total))[1] is not None), (None, None))
-    amounts = [amount for total in totals if (amount := _text(total, "TaxAmount"))]
+    amounts = [amount for total in totals if (amount := total.get("TaxAmount"))]
     if len(amounts) < 2:
         return *igv, amounts[0] if amounts else None
     try:
@@ -580,8 +590,8 @@ def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
     amounts = group.get(f"{prefix}TaxSubtotal/TaxAmount", [])
     bases = group.get(f"{prefix}TaxSubtotal/TaxableAmount", [])
     for i, scheme in enumerate(schemes):
-        if (scheme.text or "").strip() == "1000" and len(amounts) == len(schemes):
-            return (bases[i].text if len(bases) == len(schemes) else None), amounts[i].text
+        if (scheme or "").strip() == "1000" and len(amounts) == len(schemes):
+            return (bases[i] if len(bases) == len(schemes) else None), amounts[i]
     return None, None
 
 
@@ -589,29 +599,29 @@ def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any
     """Form of payment and SPOT deposit (detracción), of either generation. The bank account is keyed: it is personal."""
     fields: dict[str, Any] = {}
     for terms in groups.get("PaymentTerms", ()):
-        what = (_text(terms, "ID") or "").lower()
+        what = (terms.get("ID") or "").lower()
         if what.startswith("detrac"):
             fields |= {
-                "detraction_code": _text(terms, "PaymentMeansID"),
-                "detraction_pct": _text(terms, "PaymentPercent"),
-                "detraction_amount": _text(terms, "Amount"),
-                "detraction_currency_code": _attribute(terms, "Amount", "currencyID"),
+                "detraction_code": terms.get("PaymentMeansID"),
+                "detraction_pct": terms.get("PaymentPercent"),
+                "detraction_amount": terms.get("Amount"),
+                "detraction_currency_code": terms.get("Amount@currencyID"),
             }
         elif what == "formapago" and "payment_form" not in fields:
-            fields["payment_form"] = _text(terms, "PaymentMeansID")
-    account = next((a for m in groups.get("PaymentMeans", ()) if (a := _text(m, "PayeeFinancialAccount/ID"))), None)
+            fields["payment_form"] = terms.get("PaymentMeansID")
+    account = next((a for m in groups.get("PaymentMeans", ()) if (a := m.get("PayeeFinancialAccount/ID"))), None)
     for total in groups.get("AdditionalMonetaryTotal", ()):
-        if _text(total, "ID") == "2003":
+        if total.get("ID") == "2003":
             fields |= {
-                "detraction_pct": _text(total, "Percent"),
-                "detraction_amount": _text(total, "PayableAmount"),
-                "detraction_currency_code": _attribute(total, "PayableAmount", "currencyID"),
+                "detraction_pct": total.get("Percent"),
+                "detraction_amount": total.get("PayableAmount"),
+                "detraction_currency_code": total.get("PayableAmount@currencyID"),
             }
     for item in groups.get("AdditionalProperty", ()):
-        if _text(item, "ID") == "3000":
-            fields["detraction_code"] = _text(item, "Value")
-        elif _text(item, "ID") == "3001":
-            account = account or _text(item, "Value")
+        if item.get("ID") == "3000":
+            fields["detraction_code"] = item.get("Value")
+        elif item.get("ID") == "3001":
+            account = account or item.get("Value")
     fields["detraction_account_key"] = parties.keyer.key("ACCOUNT", account)
     return fields
 
@@ -619,10 +629,10 @@ def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any
 def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
     """Referenced documents as JSON [{"type", "id"}]; the parties that issued them are not kept."""
     found = [
-        {"type": _text(g, "DocumentTypeCode"), "id": mask(document_number(_text(g, "ID")))}
+        {"type": g.get("DocumentTypeCode"), "id": mask(document_number(g.get("ID")))}
         for n in names
         for g in groups.get(n, ())
-        if _text(g, "ID")
+        if g.get("ID")
     ]
     return orjson.dumps(found).decode() if found else None
 
@@ -639,26 +649,22 @@ def _despatch(
     names = [
         t
         for t in (
-            _text(shipment, "ShipmentStage/DriverPerson/FirstName"),
-            _text(shipment, "ShipmentStage/DriverPerson/FamilyName"),
+            shipment.get("ShipmentStage/DriverPerson/FirstName"),
+            shipment.get("ShipmentStage/DriverPerson/FamilyName"),
         )
         if t
     ]
     driver = parties.party(
-        _attribute(shipment, "ShipmentStage/DriverPerson/ID", "schemeID"),
-        _text(shipment, "ShipmentStage/DriverPerson/ID"),
+        shipment.get("ShipmentStage/DriverPerson/ID@schemeID"),
+        shipment.get("ShipmentStage/DriverPerson/ID"),
         " ".join(names),
     )
-    licence = _text(shipment, "ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
+    licence = shipment.get("ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
     plates = [
-        leaf.text.strip()
-        for path in (
-            "TransportHandlingUnit/TransportEquipment/ID",
-            "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
-            "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
-        )
-        for leaf in (shipment or {}).get(path, ())
-        if leaf.text and leaf.text.strip()
+        text.strip()
+        for path in _PLATES
+        for text in shipment.get(path, ())
+        if text and text.strip()
     ]
     keys = [parties.keyer.key("PLATE", p) for p in plates]
     weight, problem = _weight_kg(shipment)
@@ -674,11 +680,11 @@ def _despatch(
         "plate_key": keys[0] if keys else None,
         "second_plate_key": keys[1] if len(keys) > 1 else None,
         "gross_weight_kg": weight,
-        "transport_mode_code": _text(shipment, "ShipmentStage/TransportModeCode"),
-        "transfer_reason_code": _text(shipment, "HandlingCode"),
-        "transfer_start_date": _text(shipment, "ShipmentStage/TransitPeriod/StartDate"),
-        "origin_ubigeo_code": _text(shipment, "Delivery/Despatch/DespatchAddress/ID", "OriginAddress/ID"),
-        "destination_ubigeo_code": _text(shipment, "Delivery/DeliveryAddress/ID"),
+        "transport_mode_code": shipment.get("ShipmentStage/TransportModeCode"),
+        "transfer_reason_code": shipment.get("HandlingCode"),
+        "transfer_start_date": shipment.get("ShipmentStage/TransitPeriod/StartDate"),
+        "origin_ubigeo_code": shipment.get("Delivery/Despatch/DespatchAddress/ID") or shipment.get("OriginAddress/ID"),
+        "destination_ubigeo_code": shipment.get("Delivery/DeliveryAddress/ID"),
         "related_documents": _related(groups, "AdditionalDocumentReference", "OrderReference"),
         "_problem": problem,
     }
@@ -686,12 +692,12 @@ def _despatch(
     return issuer, fields, [*people, *names, *plates, *([licence] if licence else [])]
 
 
-def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
+def _weight_kg(shipment: Group) -> tuple[str | None, str | None]:
     """(gross weight in kg as text, problem): KGM as it is, TNE times 1000, any other unit a problem."""
-    written = _text(shipment, "GrossWeightMeasure")
+    written = shipment.get("GrossWeightMeasure")
     if written is None:
         return None, None
-    unit = _attribute(shipment, "GrossWeightMeasure", "unitCode") or "KGM"
+    unit = shipment.get("GrossWeightMeasure@unitCode") or "KGM"
     if unit not in _KG:
         return None, f"unit|gross_weight_kg|found unit '{unit[:10]}', expected KGM or TNE"
     if unit == "KGM":
@@ -703,27 +709,26 @@ def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
 
 def _line(key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
     quantity = next((q for q in _QUANTITIES if q in group), "")
-    properties = dict(filter(None, (_property(p, hide) for p in group.get("Item/AdditionalItemProperty", ()))))
+    properties = dict(filter(None, (_property(p, hide) for p in group.get(_PROPERTIES, ()))))
     return {
         "document_key": key,
-        "line_number": _text(group, "ID") or str(ordinal),
+        "line_number": group.get("ID") or str(ordinal),
         "line_ordinal": ordinal,
-        "item_description": hide(squeeze(_text(group, "Item/Description", "Item/Name") or "") or None),
-        "quantity": _text(group, quantity) if quantity else None,
-        "quantity_unit_code": _attribute(group, quantity, "unitCode") if quantity else None,
-        "unit_price_amount": _text(group, "Price/PriceAmount"),
-        "line_extension_amount": _text(group, "LineExtensionAmount"),
+        "item_description": hide(squeeze(group.get("Item/Description") or group.get("Item/Name") or "") or None),
+        "quantity": group.get(quantity),
+        "quantity_unit_code": group.get(f"{quantity}@unitCode"),
+        "unit_price_amount": group.get("Price/PriceAmount"),
+        "line_extension_amount": group.get("LineExtensionAmount"),
         "igv_amount": _igv(group, "TaxTotal/")[1],
-        "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
+        "product_code_sunat": group.get("Item/CommodityClassification/ItemClassificationCode"),
         "item_properties": orjson.dumps(properties).decode() if properties else None,
     }
 
 
-def _property(item: Any, hide: Mask) -> tuple[str, str] | None:
+def _property(item: Group, hide: Mask) -> tuple[str, str] | None:
     """(code, value) of one property of catalogue 55; None where one of the two is missing."""
-    leaves = _walk(item, _PROPERTY_STEP, {})
-    code = _text(leaves, "NameCode")
-    value = _text(leaves, *_PROPERTY[1:])
+    code = item.get("NameCode")
+    value = next((value for path in _PROPERTY[1:] if (value := item.get(path))), None)
     if not code or not value:
         return None
     return code, "[identidad]" if code in _PERSONAL_PROPERTIES else hide(squeeze(value)) or ""
@@ -732,27 +737,27 @@ def _property(item: Any, hide: Mask) -> tuple[str, str] | None:
 def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
     """The tax office's answer (CDR) to one document."""
     answer = _first(groups, "DocumentResponse")
-    number = document_number(_text(answer, "DocumentReference/ID", "Response/ReferenceID"))
+    number = document_number(answer.get("DocumentReference/ID") or answer.get("Response/ReferenceID"))
     match = _FILE_NAME.match(name)
     named = (match[1], match[2]) if match else (None, None)
-    told = [_text(_first(groups, p), "PartyIdentification/ID") for p in ("ReceiverParty", "SenderParty")]
+    told = [_first(groups, p).get("PartyIdentification/ID") for p in ("ReceiverParty", "SenderParty")]
     # The issuer receives the answer to a voucher, but stands as the sender in the answer to a waybill.
     ruc = named[0] if named[0] in told else (told[0] or named[0])
-    code = _text(answer, "DocumentReference/DocumentTypeCode") or named[1]
+    code = answer.get("DocumentReference/DocumentTypeCode") or named[1]
     issuer = parties.party("6", ruc, None)
     hide = Mask(issuer.secrets())
     return {
         "member_name": _masked_name(name),
-        "receipt_id_sunat": _text(top, "ID"),
+        "receipt_id_sunat": top.get("ID"),
         "document_key": f"DOCUMENT:{ruc}-{code}-{number}" if ruc and code and number else None,
         "document_id_sunat": number,
         "document_type_code": code,
         "issuer_key": issuer.key,
-        "response_code": _text(answer, "Response/ResponseCode"),
-        "response_description": hide(_text(answer, "Response/Description")),
-        "note": hide(_joined(top, "Note")),
-        "response_date": _text(top, "ResponseDate", "IssueDate"),
-        "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
+        "response_code": answer.get("Response/ResponseCode"),
+        "response_description": hide(answer.get("Response/Description")),
+        "note": hide(_joined(top.get("Note"))),
+        "response_date": top.get("ResponseDate") or top.get("IssueDate"),
+        "response_time": (top.get("ResponseTime") or top.get("IssueTime") or "")[:8] or None,
         "file_name_agrees": _name_agrees(name, ruc, code, number),
         "_problem": None
         if number
