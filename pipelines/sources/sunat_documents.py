@@ -9,12 +9,13 @@ free text is masked. A broken member of an archive is one rejected row, not a re
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import lzma
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ SOURCE = Source(
 
 BATCH_DOCUMENTS = 1_000
 MAX_XML_BYTES = 20 << 20
+TOGETHER_BYTES = 1 << 19
 #: Root element -> document type where the document itself carries none.
 ROOTS = {
     "Invoice": None,
@@ -70,11 +72,12 @@ _PERSONAL_PROPERTIES = {
 
 #: Of one large element: path -> text of the first leaf that has any, or the texts of all; path@name -> an attribute.
 Group = dict[str, Any]
+Groups = dict[str, list[Group]]
 
 
 def identify(path: Path) -> Identified:
     """Period and date of the first document that has a date; else the date of an archive's first member."""
-    for _, root, _ in _roots(path):
+    for _, root, _ in itertools.chain.from_iterable(_roots(path)):
         for child in root if root is not None else ():
             if _local(child.tag) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
                 return Identified(period=issued[:7], source_as_of=issued)
@@ -98,16 +101,18 @@ def _iso_date(text: str | None) -> str | None:
 def parse(path: Path, context: Context) -> Iterator[Batch]:
     """Batches of `BATCH_DOCUMENTS`; of earlier ones only the keys stay. `_row_number` is a document's ordinal."""
     collected = _Collected(context)
-    for name, root, problem in _roots(path):
-        collected.add(name, root, problem)
+    for document in itertools.chain.from_iterable(map(_walked, _roots(path))):
+        collected.add(*document)
         if collected.size >= BATCH_DOCUMENTS:
             yield collected.batch()
     if collected.size:
         yield collected.batch()
 
 
-def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
+def _roots(path: Path) -> Iterator[list[tuple[str, Any, str | None]]]:
     """(name, parsed root, problem) of every document: the file itself, or the members of the archive by name.
+
+    A few documents at a time go through each step together, as each step finds the processor's caches warm so.
 
     Raises:
         FileRefused: a lone document that is no XML, or an archive that may not be opened.
@@ -123,28 +128,44 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
                 remedy="ask the issuer for the signed XML again",
                 file=path,
             )
-        yield path.name, root, None
+        yield [(path.name, root, None)]
         return
     with open_zip(path) as archive:
-        for member in check_zip(archive, path):
-            *folders, name = re.split(r"[\\/]", member.filename)
-            if member.file_size == 0 or not name.lower().endswith(".xml"):
-                continue  # portals put empty `dummy` entries and PDFs beside the documents
-            if "__MACOSX" in folders or name.startswith("._"):
-                continue  # a Mac's own notes on the documents, under the documents' names
-            if member.file_size > MAX_XML_BYTES:
-                yield (
-                    name,
-                    None,
-                    f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}",
-                )
-                continue
-            try:
-                data = _unpacked(archive, member)
-            except _DAMAGED as error:
-                yield name, None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
-                continue
-            yield name, *_parse_xml(data)
+        for members in _together(check_zip(archive, path)):
+            yield [
+                (name, *_parse_xml(data)) if data is not None else (name, None, problem)
+                for name, data, problem in [(name, *_read(archive, member)) for name, member in members]
+            ]
+
+
+def _together(members: Iterable[zipfile.ZipInfo]) -> Iterator[list[tuple[str, zipfile.ZipInfo]]]:
+    """(name without folders, member) of an archive's documents, in lists of about `TOGETHER_BYTES`."""
+    chosen, size = [], 0
+    for member in members:
+        *folders, name = re.split(r"[\\/]", member.filename)
+        if member.file_size == 0 or not name.lower().endswith(".xml"):
+            continue  # portals put empty `dummy` entries and PDFs beside the documents
+        if "__MACOSX" in folders or name.startswith("._"):
+            continue  # a Mac's own notes on the documents, under the documents' names
+        chosen.append((name, member))
+        size += member.file_size
+        if size >= TOGETHER_BYTES:
+            yield chosen
+            chosen, size = [], 0
+    yield chosen
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[bytes | None, str | None]:
+    """(bytes, None) or (None, problem) of one member."""
+    if member.file_size > MAX_XML_BYTES:
+        return (
+            None,
+            f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}",
+        )
+    try:
+        return _unpacked(archive, member), None
+    except _DAMAGED as error:
+        return None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -169,7 +190,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 # Not `collect_ids=False`: with it the parser asks for an external DTD after all.
 _PARSER = etree.XMLParser(
-    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_blank_text=True
 )
 
 
@@ -331,10 +352,21 @@ def _walk(element: Any, step: _Step, found: Group) -> Group:
     return found
 
 
-def _groups(root: Any) -> dict[str, list[Group]]:
+def _walked(parsed: list[tuple[str, Any, str | None]]) -> list[tuple[str, str, Groups, str | None]]:
+    """(name, name of the root, groups, problem) of every document; its tree is needed no more."""
+    walked: list[tuple[str, str, Groups, str | None]] = []
+    for name, root, problem in parsed:
+        kind = _local(root.tag) if root is not None else ""
+        if problem is None and kind not in ROOTS:
+            problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
+        walked.append((name, kind, {} if problem else _groups(root), problem))
+    return walked
+
+
+def _groups(root: Any) -> Groups:
     """The root's children: small ones under "" and each larger one as a group under its name."""
     top: Group = {}
-    groups: dict[str, list[Group]] = {"": [top]}
+    groups: Groups = {"": [top]}
     for child in root:
         below = _ROOT[child.tag]
         if below is None:
@@ -353,7 +385,7 @@ def _groups(root: Any) -> dict[str, list[Group]]:
     return groups
 
 
-def _first(groups: dict[str, list[Group]], name: str) -> Group:
+def _first(groups: Groups, name: str) -> Group:
     found = groups.get(name)
     return found[0] if found else {}
 
@@ -432,18 +464,14 @@ class _Collected:
         keyed = self._context.keyer.digest_all
         return Batch({t: frame.with_columns(keyed(frame["document_key"])) for t, frame in frames.items()})
 
-    def add(self, name: str, root: Any, problem: str | None) -> None:
+    def add(self, name: str, kind: str, groups: Groups, problem: str | None) -> None:
         self._ordinal += 1
         self.size += 1
-        kind = _local(root.tag) if root is not None else ""
-        if problem is None and kind not in ROOTS:
-            problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
         if problem:
             shown = _masked_name(name)
             row = {"_row_number": self._ordinal, "member_name": shown, "_problem": problem, "_verbatim": shown}
             self._rows[DOCUMENTS].append(row)
             return
-        groups = _groups(root)
         top = groups[""][0]
         if self._context.period and (issued := top.get("IssueDate")):
             self._context.check_period(issued[:7], _masked_name(name) or "")
@@ -488,7 +516,7 @@ def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | Non
 
 
 def _document(
-    parties: _Parties, kind: str, groups: dict[str, list[Group]], top: Group, name: str
+    parties: _Parties, kind: str, groups: Groups, top: Group, name: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     code = top.get("InvoiceTypeCode") or top.get("DespatchAdviceTypeCode") or ROOTS[kind]
     number = document_number(top.get("ID"))
@@ -532,7 +560,7 @@ def _joined(texts: list[str | None] | None) -> str | None:
 
 
 def _voucher(
-    parties: _Parties, groups: dict[str, list[Group]], top: Group, code: str | None
+    parties: _Parties, groups: Groups, top: Group, code: str | None
 ) -> tuple[_Party, dict[str, Any], list[str]]:
     """Invoices, notes and purchase settlements. In a settlement (04) the customer issues and the seller supplies."""
     supplier = _party(parties, _first(groups, "AccountingSupplierParty"))
@@ -595,7 +623,7 @@ def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
     return None, None
 
 
-def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any]:
+def _payment(parties: _Parties, groups: Groups) -> dict[str, Any]:
     """Form of payment and SPOT deposit (detracción), of either generation. The bank account is keyed: it is personal."""
     fields: dict[str, Any] = {}
     for terms in groups.get("PaymentTerms", ()):
@@ -626,7 +654,7 @@ def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any
     return fields
 
 
-def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
+def _related(groups: Groups, *names: str) -> str | None:
     """Referenced documents as JSON [{"type", "id"}]; the parties that issued them are not kept."""
     found = [
         {"type": g.get("DocumentTypeCode"), "id": mask(document_number(g.get("ID")))}
@@ -638,7 +666,7 @@ def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
 
 
 def _despatch(
-    parties: _Parties, groups: dict[str, list[Group]], code: str | None
+    parties: _Parties, groups: Groups, code: str | None
 ) -> tuple[_Party, dict[str, Any], list[str]]:
     """Waybills of the sender (09) and the carrier (31), both generations."""
     issuer = _party(parties, _first(groups, "DespatchSupplierParty"))
@@ -734,7 +762,7 @@ def _property(item: Group, hide: Mask) -> tuple[str, str] | None:
     return code, "[identidad]" if code in _PERSONAL_PROPERTIES else hide(squeeze(value)) or ""
 
 
-def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
+def _receipt(parties: _Parties, groups: Groups, top: Group, name: str) -> dict[str, Any]:
     """The tax office's answer (CDR) to one document."""
     answer = _first(groups, "DocumentResponse")
     number = document_number(answer.get("DocumentReference/ID") or answer.get("Response/ReferenceID"))
