@@ -41,7 +41,7 @@ SOURCE = Source(
     title_es="Comprobantes y guías electrónicas (SUNAT)",
 )
 
-BATCH_DOCUMENTS = 1_000
+BATCH_DOCUMENTS = 2_000
 MAX_XML_BYTES = 20 << 20
 TOGETHER_BYTES = 1 << 19
 #: Root element -> document type where the document itself carries none.
