@@ -401,7 +401,7 @@ def document_number(text: str | None) -> str | None:
 class _Party:
     """One party of a document: its identity as written, and what may stay of it."""
 
-    __slots__ = ("identity", "key", "kind", "name", "raw_name", "written")
+    __slots__ = ("identity", "key", "kind", "name", "raw_name", "secrets", "written")
 
     def __init__(self, context: Context, scheme: str | None, identity: str | None, name: str | None):
         self.identity = (identity or "").strip()
@@ -412,10 +412,8 @@ class _Party:
             self.kind, value = canonical(self.written, self.identity)
             self.key = context.keyer.key(self.written, self.identity, self.raw_name)
             self.name = company_name(self.kind, value, self.raw_name)
-
-    def secrets(self) -> list[str]:
-        """What free text must not repeat of this party."""
-        return [s for s in (self.identity, None if self.name else self.raw_name) if s]
+        #: What free text must not repeat of this party.
+        self.secrets = tuple(s for s in (self.identity, None if self.name else self.raw_name) if s)
 
 
 class _Parties:
@@ -428,9 +426,10 @@ class _Parties:
 
     def party(self, scheme: str | None, identity: str | None, name: str | None) -> _Party:
         stated = (scheme, identity, name)
-        if stated not in self._known:
-            self._known[stated] = _Party(self._context, *stated)
-        return self._known[stated]
+        known = self._known.get(stated)
+        if known is None:
+            known = self._known[stated] = _Party(self._context, *stated)
+        return known
 
 
 def _party(parties: _Parties, group: Group, inner: str = "Party/") -> _Party:
@@ -479,13 +478,14 @@ class _Collected:
             receipt = _receipt(self._parties, groups, top, name)
             self._rows[RECEIPTS].append(receipt | {"_row_number": self._ordinal})
             return
-        document, lines = _document(self._parties, kind, groups, top, name)
+        document, lines = _document(self._parties, self._ordinal, kind, groups, top, name)
         self._mark_repeat(document)
-        document["_row_number"] = self._ordinal
         self._rows[DOCUMENTS].append(document)
-        # A bad document's lines must not stand under the good one that has the same key.
-        lost = "parent|document_key|the document of this line was rejected" if document["_problem"] else None
-        self._rows[LINES] += [line | {"_row_number": self._ordinal, "_problem": lost} for line in lines]
+        if document["_problem"]:
+            # A bad document's lines must not stand under the good one that has the same key.
+            lost = "parent|document_key|the document of this line was rejected"
+            lines = [line | {"_problem": lost} for line in lines]
+        self._rows[LINES] += lines
 
     def _mark_repeat(self, document: dict[str, Any]) -> None:
         """The contract's check sees one batch; an archive's second copy of a document may come batches later."""
@@ -516,7 +516,7 @@ def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | Non
 
 
 def _document(
-    parties: _Parties, kind: str, groups: Groups, top: Group, name: str
+    parties: _Parties, ordinal: int, kind: str, groups: Groups, top: Group, name: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     code = top.get("InvoiceTypeCode") or top.get("DespatchAdviceTypeCode") or ROOTS[kind]
     number = document_number(top.get("ID"))
@@ -533,6 +533,7 @@ def _document(
     elif (issuer.written == "RUC" or len(issuer.identity) == 11) and not is_valid_ruc(issuer.identity):
         problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
     document = {
+        "_row_number": ordinal,
         "document_key": key,
         "member_name": _masked_name(name, hide),
         "document_type_code": code,
@@ -549,10 +550,8 @@ def _document(
         **fields,
     }
     document["_verbatim"] = _verbatim(document) if problem else None
-    lines = [
-        _line(key, i, group, hide) for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
-    ]
-    return document, lines
+    found = [line for name in _LINE if name in groups for line in groups[name]]
+    return document, [_line(ordinal, key, i, line, hide) for i, line in enumerate(found, start=1)]
 
 
 def _joined(texts: list[str | None] | None) -> str | None:
@@ -597,7 +596,7 @@ def _voucher(
         or extraction.get("DeliveryLocation/Address/AddressTypeCode"),
         "extraction_ubigeo_code": extraction.get("DeliveryLocation/Address/ID"),
     }
-    return issuer, fields, [*supplier.secrets(), *customer.secrets()]
+    return issuer, fields, [*supplier.secrets, *customer.secrets]
 
 
 def _taxes(totals: list[Group]) -> tuple[str | None, str | None, str | None]:
@@ -716,7 +715,7 @@ def _despatch(
         "related_documents": _related(groups, "AdditionalDocumentReference", "OrderReference"),
         "_problem": problem,
     }
-    people = [s for p in (issuer, recipient, sender, carrier, driver) for s in p.secrets()]
+    people = [s for p in (issuer, recipient, sender, carrier, driver) for s in p.secrets]
     return issuer, fields, [*people, *names, *plates, *([licence] if licence else [])]
 
 
@@ -735,10 +734,11 @@ def _weight_kg(shipment: Group) -> tuple[str | None, str | None]:
     return f"{Decimal(written).scaleb(3):f}", None
 
 
-def _line(key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
-    quantity = next((q for q in _QUANTITIES if q in group), "")
-    properties = dict(filter(None, (_property(p, hide) for p in group.get(_PROPERTIES, ()))))
+def _line(document: int, key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
+    quantity = next(filter(group.__contains__, _QUANTITIES), "")
+    properties = dict(filter(None, [_property(p, hide) for p in group.get(_PROPERTIES, ())]))
     return {
+        "_row_number": document,
         "document_key": key,
         "line_number": group.get("ID") or str(ordinal),
         "line_ordinal": ordinal,
@@ -756,7 +756,7 @@ def _line(key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, 
 def _property(item: Group, hide: Mask) -> tuple[str, str] | None:
     """(code, value) of one property of catalogue 55; None where one of the two is missing."""
     code = item.get("NameCode")
-    value = next((value for path in _PROPERTY[1:] if (value := item.get(path))), None)
+    value = next(filter(None, map(item.get, _PROPERTY[1:])), None)
     if not code or not value:
         return None
     return code, "[identidad]" if code in _PERSONAL_PROPERTIES else hide(squeeze(value)) or ""
@@ -773,7 +773,7 @@ def _receipt(parties: _Parties, groups: Groups, top: Group, name: str) -> dict[s
     ruc = named[0] if named[0] in told else (told[0] or named[0])
     code = answer.get("DocumentReference/DocumentTypeCode") or named[1]
     issuer = parties.party("6", ruc, None)
-    hide = Mask(issuer.secrets())
+    hide = Mask(issuer.secrets)
     return {
         "member_name": _masked_name(name),
         "receipt_id_sunat": top.get("ID"),
