@@ -129,17 +129,15 @@ class Mask:
     """Hides what could name a person in free text: `known` strings, RUC and DNI numbers, plates, licences."""
 
     def __init__(self, known: Iterable[str] = ()):
-        secrets = sorted({k for k in known if len(k) >= 4}, key=len, reverse=True)
-        self._known = [(k.casefold(), k) for k in secrets]
+        self._known = [(k.casefold(), k) for k in known if len(k) >= 4]
 
     def __call__(self, text: str | None) -> str | None:
-        if not text:
+        if not text or len(text) < 4:
             return text
-        if self._known:
-            folded = text.casefold()
-            for known, secret in self._known:
-                if known in folded:
-                    text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+        folded = text.casefold()
+        told = [secret for known, secret in self._known if known in folded]
+        for secret in sorted(told, key=len, reverse=True):
+            text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
         if not _LEAST.search(text):
             return text
         return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)

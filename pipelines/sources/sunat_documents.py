@@ -285,10 +285,11 @@ def _local(tag: Any) -> str:
 class _Step(dict[Any, "_Step | None"]):
     """Where a walk stands: a child's tag -> the step below it, None for a child that is not read."""
 
-    __slots__ = ("attribute", "below", "each", "group", "path")
+    __slots__ = ("attribute", "below", "each", "group", "is_plain", "path")
 
     def __init__(self, path: str = ""):
         self.path = path  # of a leaf; "" on the way to one
+        self.is_plain = False  # the first text alone is read
         self.each = False  # a list of every such leaf's text, not the first text
         self.attribute: str | None = None  # of a leaf
         self.group: _Step | None = None  # an element whose leaves stay together: a group of its own
@@ -301,6 +302,7 @@ class _Step(dict[Any, "_Step | None"]):
             path, _, attribute = written.rstrip("*").partition("@")
             at = start.at(path)
             at.path, at.each, at.attribute = path, written.endswith("*"), attribute or None
+            at.is_plain = not at.each and not attribute
         return start
 
     def at(self, path: str) -> _Step:
@@ -343,12 +345,17 @@ def _walk(element: Any, step: _Step, found: Group) -> Group:
         below = step[child.tag]
         if below is None:
             continue
-        if not below.path:
+        path = below.path
+        if not path:
             _walk(child, below, found)
+        elif below.is_plain:  # `_take`, without the call
+            if not found.get(path):
+                text = child.text
+                found[path] = text.strip() or None if text else None
         elif below.group is None:
             _take(child, below, found)
         else:
-            found.setdefault(below.path, []).append(_walk(child, below.group, {}))
+            found.setdefault(path, []).append(_walk(child, below.group, {}))
     return found
 
 
