@@ -77,7 +77,7 @@ Groups = dict[str, list[Group]]
 
 def identify(path: Path) -> Identified:
     """Period and date of the first document that has a date; else the date of an archive's first member."""
-    for _, root, _ in itertools.chain.from_iterable(_roots(path)):
+    for _, root, _ in itertools.chain.from_iterable(_roots(path, together_bytes=1)):
         for child in root if root is not None else ():
             if _local(child.tag) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
                 return Identified(period=issued[:7], source_as_of=issued)
@@ -109,7 +109,7 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
         yield collected.batch()
 
 
-def _roots(path: Path) -> Iterator[list[tuple[str, Any, str | None]]]:
+def _roots(path: Path, together_bytes: int = TOGETHER_BYTES) -> Iterator[list[tuple[str, Any, str | None]]]:
     """(name, parsed root, problem) of every document: the file itself, or the members of the archive by name.
 
     A few documents at a time go through each step together, as each step finds the processor's caches warm so.
@@ -131,15 +131,15 @@ def _roots(path: Path) -> Iterator[list[tuple[str, Any, str | None]]]:
         yield [(path.name, root, None)]
         return
     with open_zip(path) as archive:
-        for members in _together(check_zip(archive, path)):
+        for members in _together(check_zip(archive, path), together_bytes):
             yield [
                 (name, *_parse_xml(data)) if data is not None else (name, None, problem)
                 for name, data, problem in [(name, *_read(archive, member)) for name, member in members]
             ]
 
 
-def _together(members: Iterable[zipfile.ZipInfo]) -> Iterator[list[tuple[str, zipfile.ZipInfo]]]:
-    """(name without folders, member) of an archive's documents, in lists of about `TOGETHER_BYTES`."""
+def _together(members: Iterable[zipfile.ZipInfo], together_bytes: int) -> Iterator[list[tuple[str, zipfile.ZipInfo]]]:
+    """(name without folders, member) of an archive's documents, in lists of about `together_bytes`."""
     chosen, size = [], 0
     for member in members:
         *folders, name = re.split(r"[\\/]", member.filename)
@@ -149,7 +149,7 @@ def _together(members: Iterable[zipfile.ZipInfo]) -> Iterator[list[tuple[str, zi
             continue  # a Mac's own notes on the documents, under the documents' names
         chosen.append((name, member))
         size += member.file_size
-        if size >= TOGETHER_BYTES:
+        if size >= together_bytes:
             yield chosen
             chosen, size = [], 0
     yield chosen
@@ -190,7 +190,12 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 # Not `collect_ids=False`: with it the parser asks for an external DTD after all.
 _PARSER = etree.XMLParser(
-    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_blank_text=True
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    huge_tree=False,
+    remove_comments=True,
+    remove_blank_text=True,
 )
 
 
@@ -671,9 +676,7 @@ def _related(groups: Groups, *names: str) -> str | None:
     return orjson.dumps(found).decode() if found else None
 
 
-def _despatch(
-    parties: _Parties, groups: Groups, code: str | None
-) -> tuple[_Party, dict[str, Any], list[str]]:
+def _despatch(parties: _Parties, groups: Groups, code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
     """Waybills of the sender (09) and the carrier (31), both generations."""
     issuer = _party(parties, _first(groups, "DespatchSupplierParty"))
     recipient = _party(parties, _first(groups, "DeliveryCustomerParty"))
@@ -694,12 +697,7 @@ def _despatch(
         " ".join(names),
     )
     licence = shipment.get("ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
-    plates = [
-        text.strip()
-        for path in _PLATES
-        for text in shipment.get(path, ())
-        if text and text.strip()
-    ]
+    plates = [text.strip() for path in _PLATES for text in shipment.get(path, ()) if text and text.strip()]
     keys = [parties.keyer.key("PLATE", p) for p in plates]
     weight, problem = _weight_kg(shipment)
     fields = {
@@ -742,7 +740,7 @@ def _weight_kg(shipment: Group) -> tuple[str | None, str | None]:
 
 
 def _line(document: int, key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
-    quantity = next(filter(group.__contains__, _QUANTITIES), "")
+    quantity = next(filter(group.__contains__, _QUANTITIES), _QUANTITIES[0])
     properties = dict(filter(None, [_property(p, hide) for p in group.get(_PROPERTIES, ())]))
     return {
         "_row_number": document,
