@@ -173,7 +173,8 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     assert archive.fp is not None
     archive.fp.seek(member.header_offset)
     header = archive.fp.read(_LOCAL_HEADER.size)
-    if member.compress_type == zipfile.ZIP_DEFLATED and len(header) == _LOCAL_HEADER.size:
+    is_plain = member.compress_type == zipfile.ZIP_DEFLATED and member.compress_size <= MAX_XML_BYTES
+    if is_plain and len(header) == _LOCAL_HEADER.size:
         magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
         name = archive.fp.read(name_bytes + extra_bytes)[:name_bytes]
         packed = archive.fp.read(member.compress_size)
