@@ -46,8 +46,8 @@ _PERSONAL = re.compile(
     r"(?P<number>\b[A-Z][- ]?[0-9]{8}\b|(?<![0-9])(?<![A-Z][A-Z0-9]{3}-)[0-9]{8}(?:[0-9]{3})?(?![0-9]))"
     r"|\b[A-Z][A-Z0-9]{2}-?[0-9]{3}\b"
 )
-#: The least that any of the above holds.
-_THREE_DIGITS = re.compile("[0-9]{3}")
+#: The least that any of the above holds, found in a fraction of the time: eight digits, or three behind a plate's head.
+_LEAST = re.compile(r"[0-9]{3}(?:[0-9]{5}|(?<=[A-Z][A-Z0-9]{2}[0-9]{3})|(?<=[A-Z][A-Z0-9]{2}-[0-9]{3}))")
 _RUC_IN_NAME = re.compile(r"(?<![0-9])(?:10|15|16|17|20)[0-9]{9}(?![0-9])")
 
 
@@ -130,18 +130,16 @@ class Mask:
     """Hides what could name a person in free text: `known` strings, RUC and DNI numbers, plates, licences."""
 
     def __init__(self, known: Iterable[str] = ()):
-        secrets = sorted({k for k in known if len(k) >= 4}, key=len, reverse=True)
-        self._known = [(k.casefold(), k) for k in secrets]
+        self._known = [(k.casefold(), k) for k in known if len(k) >= 4]
 
     def __call__(self, text: str | None) -> str | None:
-        if not text:
+        if not text or len(text) < 4:
             return text
-        if self._known:
-            folded = text.casefold()
-            for known, secret in self._known:
-                if known in folded:
-                    text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
-        if not _THREE_DIGITS.search(text):
+        folded = text.casefold()
+        told = [secret for known, secret in self._known if known in folded]
+        for secret in sorted(told, key=len, reverse=True):
+            text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+        if not _LEAST.search(text):
             return text
         return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)
 

@@ -9,12 +9,13 @@ free text is masked. A broken member of an archive is one rejected row, not a re
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import lzma
 import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ SOURCE = Source(
     title_es="Comprobantes y guías electrónicas (SUNAT)",
 )
 
-BATCH_DOCUMENTS = 1_000
+BATCH_DOCUMENTS = 2_000
 MAX_XML_BYTES = 20 << 20
+TOGETHER_BYTES = 1 << 19
 #: Root element -> document type where the document itself carries none.
 ROOTS = {
     "Invoice": None,
@@ -57,6 +59,8 @@ _LINE = ("InvoiceLine", "CreditNoteLine", "DebitNoteLine", "DespatchLine")
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
 )  # fmt: skip
+#: Magic, length of the name, length of the extra field of a member's header in a zip.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
 _FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
 _ELEVEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{11}(?![0-9])")
 _KG = {"KGM": 1, "TNE": 1000}
@@ -66,12 +70,14 @@ _PERSONAL_PROPERTIES = {
     "5010", "5015", "5018", "5019", "7000", "7007", "7008", "7017",
 }  # fmt: skip
 
-Group = dict[str, list[Any]]
+#: Of one large element: path -> text of the first leaf that has any, or the texts of all; path@name -> an attribute.
+Group = dict[str, Any]
+Groups = dict[str, list[Group]]
 
 
 def identify(path: Path) -> Identified:
     """Period and date of the first document that has a date; else the date of an archive's first member."""
-    for _, root, _ in _roots(path):
+    for _, root, _ in itertools.chain.from_iterable(_roots(path, together_bytes=1)):
         for child in root if root is not None else ():
             if _local(child.tag) in ("IssueDate", "ResponseDate") and (issued := _iso_date(child.text)):
                 return Identified(period=issued[:7], source_as_of=issued)
@@ -95,16 +101,18 @@ def _iso_date(text: str | None) -> str | None:
 def parse(path: Path, context: Context) -> Iterator[Batch]:
     """Batches of `BATCH_DOCUMENTS`; of earlier ones only the keys stay. `_row_number` is a document's ordinal."""
     collected = _Collected(context)
-    for name, root, problem in _roots(path):
-        collected.add(name, root, problem)
+    for document in itertools.chain.from_iterable(map(_walked, _roots(path))):
+        collected.add(*document)
         if collected.size >= BATCH_DOCUMENTS:
             yield collected.batch()
     if collected.size:
         yield collected.batch()
 
 
-def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
+def _roots(path: Path, together_bytes: int = TOGETHER_BYTES) -> Iterator[list[tuple[str, Any, str | None]]]:
     """(name, parsed root, problem) of every document: the file itself, or the members of the archive by name.
+
+    A few documents at a time go through each step together, as each step finds the processor's caches warm so.
 
     Raises:
         FileRefused: a lone document that is no XML, or an archive that may not be opened.
@@ -120,33 +128,75 @@ def _roots(path: Path) -> Iterator[tuple[str, Any, str | None]]:
                 remedy="ask the issuer for the signed XML again",
                 file=path,
             )
-        yield path.name, root, None
+        yield [(path.name, root, None)]
         return
     with open_zip(path) as archive:
-        for member in check_zip(archive, path):
-            *folders, name = re.split(r"[\\/]", member.filename)
-            if member.file_size == 0 or not name.lower().endswith(".xml"):
-                continue  # portals put empty `dummy` entries and PDFs beside the documents
-            if "__MACOSX" in folders or name.startswith("._"):
-                continue  # a Mac's own notes on the documents, under the documents' names
-            if member.file_size > MAX_XML_BYTES:
-                yield (
-                    name,
-                    None,
-                    f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}",
-                )
-                continue
+        for members in _together(check_zip(archive, path), together_bytes):
+            yield [
+                (name, *_parse_xml(data)) if data is not None else (name, None, problem)
+                for name, data, problem in [(name, *_read(archive, member)) for name, member in members]
+            ]
+
+
+def _together(members: Iterable[zipfile.ZipInfo], together_bytes: int) -> Iterator[list[tuple[str, zipfile.ZipInfo]]]:
+    """(name without folders, member) of an archive's documents, in lists of about `together_bytes`."""
+    chosen, size = [], 0
+    for member in members:
+        *folders, name = re.split(r"[\\/]", member.filename)
+        if member.file_size == 0 or not name.lower().endswith(".xml"):
+            continue  # portals put empty `dummy` entries and PDFs beside the documents
+        if "__MACOSX" in folders or name.startswith("._"):
+            continue  # a Mac's own notes on the documents, under the documents' names
+        chosen.append((name, member))
+        size += member.file_size
+        if size >= together_bytes:
+            yield chosen
+            chosen, size = [], 0
+    yield chosen
+
+
+def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[bytes | None, str | None]:
+    """(bytes, None) or (None, problem) of one member."""
+    if member.file_size > MAX_XML_BYTES:
+        return (
+            None,
+            f"xml|member_name|the document has {member.file_size:,} bytes, expected at most {MAX_XML_BYTES:,}",
+        )
+    try:
+        return _unpacked(archive, member), None
+    except _DAMAGED as error:
+        return None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """`archive.read`, with one call where it makes a dozen if the member is deflated and sound; as most are."""
+    assert archive.fp is not None
+    archive.fp.seek(member.header_offset)
+    header = archive.fp.read(_LOCAL_HEADER.size)
+    is_plain = member.compress_type == zipfile.ZIP_DEFLATED and member.compress_size <= MAX_XML_BYTES
+    if is_plain and len(header) == _LOCAL_HEADER.size:
+        magic, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+        name = archive.fp.read(name_bytes + extra_bytes)[:name_bytes]
+        packed = archive.fp.read(member.compress_size)
+        if magic == b"PK\3\4" and name == member.orig_filename.encode():
             try:
-                data = archive.read(member)
-            except _DAMAGED as error:
-                yield name, None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
-                continue
-            yield name, *_parse_xml(data)
+                # no more than is declared, whatever the packed bytes would grow to
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size)
+            except zlib.error:
+                data = b""
+            if len(data) == member.file_size and zlib.crc32(data) == member.CRC:
+                return data
+    return archive.read(member)
 
 
 # Not `collect_ids=False`: with it the parser asks for an external DTD after all.
 _PARSER = etree.XMLParser(
-    resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True
+    resolve_entities=False,
+    no_network=True,
+    load_dtd=False,
+    huge_tree=False,
+    remove_comments=True,
+    remove_blank_text=True,
 )
 
 
@@ -161,24 +211,31 @@ def _parse_xml(data: bytes) -> tuple[Any, str | None]:
     return root, None
 
 
-_PARTY = ("PartyIdentification/ID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
-_PARTY_IN_ROLE = ("CustomerAssignedAccountID", "AdditionalAccountID", *(f"Party/{path}" for path in _PARTY))
+_PARTY = ("PartyIdentification/ID@schemeID", "PartyLegalEntity/RegistrationName", "PartyName/Name")
+_PARTY_IN_ROLE = ("CustomerAssignedAccountID@schemeID", "AdditionalAccountID", *(f"Party/{path}" for path in _PARTY))
 _REFERENCE = ("ID", "DocumentTypeCode")
 _TAX = (
-    "TaxAmount", "TaxSubtotal/TaxableAmount", "TaxSubtotal/TaxAmount", "TaxSubtotal/TaxCategory/TaxScheme/ID",
+    "TaxAmount", "TaxSubtotal/TaxableAmount*", "TaxSubtotal/TaxAmount*", "TaxSubtotal/TaxCategory/TaxScheme/ID*",
 )  # fmt: skip
 _PLACE = (
     "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode", "DeliveryLocation/Address/ID",
 )  # fmt: skip
-_TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount")
+_TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount@currencyID")
 _QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
+_PROPERTIES = "Item/AdditionalItemProperty"
 _PROPERTY = ("NameCode", "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
+_PLATES = (
+    "TransportHandlingUnit/TransportEquipment/ID",
+    "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
+    "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+)
 #: All that is read of a document: of each large child of its root the leaves by their path of local names, of the
-#: small ones ("") the names. What is not listed is passed over unseen: signatures, addresses, list prices.
+#: small ones ("") the names. `@` names an attribute that is read too, `*` says that every leaf counts and not only the
+#: first. What is not listed is passed over unseen: signatures, addresses, list prices.
 READ = {
     "": (
-        "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode", "DespatchAdviceTypeCode", "ProfileID",
-        "DocumentCurrencyCode", "Note", "ResponseDate", "ResponseTime",
+        "ID", "IssueDate", "IssueTime", "UBLVersionID", "InvoiceTypeCode@listID", "DespatchAdviceTypeCode", "ProfileID",
+        "DocumentCurrencyCode", "Note*", "ResponseDate", "ResponseTime",
     ),
     "AccountingSupplierParty": _PARTY_IN_ROLE,
     "AccountingCustomerParty": _PARTY_IN_ROLE,
@@ -193,22 +250,20 @@ READ = {
     "BillingReference": ("InvoiceDocumentReference/ID", "InvoiceDocumentReference/DocumentTypeCode"),
     "DeliveryTerms": _PLACE,
     "Delivery": _PLACE,
-    "PaymentTerms": ("ID", "PaymentMeansID", "PaymentPercent", "Amount"),
+    "PaymentTerms": ("ID", "PaymentMeansID", "PaymentPercent", "Amount@currencyID"),
     "PaymentMeans": ("PayeeFinancialAccount/ID",),
     "DespatchDocumentReference": _REFERENCE,
     "AdditionalDocumentReference": _REFERENCE,
     "OrderReference": _REFERENCE,
     "Shipment": (
-        "HandlingCode", "GrossWeightMeasure", "OriginAddress/ID", "Delivery/DeliveryAddress/ID",
+        "HandlingCode", "GrossWeightMeasure@unitCode", "OriginAddress/ID", "Delivery/DeliveryAddress/ID",
         "Delivery/Despatch/DespatchAddress/ID",
         *(f"Delivery/Despatch/DespatchParty/{path}" for path in _PARTY),
         *(f"ShipmentStage/CarrierParty/{path}" for path in _PARTY),
         "ShipmentStage/TransportModeCode", "ShipmentStage/TransitPeriod/StartDate",
-        "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
-        "ShipmentStage/DriverPerson/ID", "ShipmentStage/DriverPerson/FirstName", "ShipmentStage/DriverPerson/FamilyName",
-        "ShipmentStage/DriverPerson/IdentityDocumentReference/ID",
-        "TransportHandlingUnit/TransportEquipment/ID",
-        "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
+        "ShipmentStage/DriverPerson/ID@schemeID", "ShipmentStage/DriverPerson/FirstName",
+        "ShipmentStage/DriverPerson/FamilyName", "ShipmentStage/DriverPerson/IdentityDocumentReference/ID",
+        *(f"{path}*" for path in _PLATES),
     ),
     "DocumentResponse": (
         "DocumentReference/ID", "DocumentReference/DocumentTypeCode", "Response/ReferenceID", "Response/ResponseCode",
@@ -217,13 +272,13 @@ READ = {
     **dict.fromkeys(
         _LINE,
         (
-            "ID", *_QUANTITIES, "LineExtensionAmount", "Price/PriceAmount", *(f"TaxTotal/{path}" for path in _TAX),
-            "Item/Description", "Item/Name", "Item/CommodityClassification/ItemClassificationCode",
-            "Item/AdditionalItemProperty",  # whole: a property's code and value stay together
+            "ID", *(f"{path}@unitCode" for path in _QUANTITIES), "LineExtensionAmount", "Price/PriceAmount",
+            *(f"TaxTotal/{path}" for path in _TAX), "Item/Description", "Item/Name",
+            "Item/CommodityClassification/ItemClassificationCode",
         ),
     ),
     # the older generation's, below UBLExtensions
-    "AdditionalMonetaryTotal": ("ID", "Percent", "PayableAmount"),
+    "AdditionalMonetaryTotal": ("ID", "Percent", "PayableAmount@currencyID"),
     "AdditionalProperty": ("ID", "Value"),
 }  # fmt: skip
 
@@ -236,21 +291,31 @@ def _local(tag: Any) -> str:
 class _Step(dict[Any, "_Step | None"]):
     """Where a walk stands: a child's tag -> the step below it, None for a child that is not read."""
 
-    __slots__ = ("below", "path")
+    __slots__ = ("attribute", "below", "each", "group", "is_plain", "path")
 
     def __init__(self, path: str = ""):
         self.path = path  # of a leaf; "" on the way to one
+        self.is_plain = False  # the first text alone is read
+        self.each = False  # a list of every such leaf's text, not the first text
+        self.attribute: str | None = None  # of a leaf
+        self.group: _Step | None = None  # an element whose leaves stay together: a group of its own
         self.below: dict[str, _Step] = {}
 
     @classmethod
-    def towards(cls, paths: tuple[str, ...]) -> _Step:
+    def towards(cls, paths: Iterable[str]) -> _Step:
         start = cls()
-        for path in paths:
-            at = start
-            for name in path.split("/"):
-                at = at.below.setdefault(name, cls())
-            at.path = path
+        for written in paths:
+            path, _, attribute = written.rstrip("*").partition("@")
+            at = start.at(path)
+            at.path, at.each, at.attribute = path, written.endswith("*"), attribute or None
+            at.is_plain = not at.each and not attribute
         return start
+
+    def at(self, path: str) -> _Step:
+        step = self
+        for name in path.split("/"):
+            step = step.below.setdefault(name, _Step())
+        return step
 
     def __missing__(self, tag: Any) -> _Step | None:
         """Resolved once for each spelling: a few hundred tags make up every document."""
@@ -262,29 +327,59 @@ class _Step(dict[Any, "_Step | None"]):
 
 _STEPS = {name: _Step.towards(paths) for name, paths in READ.items()}
 _ROOT = _Step.towards((*READ[""], *(name for name in READ if name), "UBLExtensions"))
-_PROPERTY_STEP = _Step.towards(_PROPERTY)
+for _name in _LINE:
+    _item_property = _STEPS[_name].at(_PROPERTIES)
+    _item_property.path, _item_property.group = _PROPERTIES, _Step.towards(_PROPERTY)
+
+
+def _take(leaf: Any, step: _Step, found: Group) -> None:
+    """Put into `found` what is read of a leaf: its text without spaces around it, or None where it has none."""
+    path = step.path
+    if step.each:
+        found.setdefault(path, []).append(leaf.text)
+        return
+    if not found.get(path):
+        text = leaf.text
+        found[path] = text.strip() or None if text else None
+    if step.attribute is not None:
+        found.setdefault(f"{path}@{step.attribute}", leaf.get(step.attribute))
 
 
 def _walk(element: Any, step: _Step, found: Group) -> Group:
-    """The leaves below `element` that are read, by path, in document order."""
+    """The leaves below `element` that are read, by path."""
     for child in element:  # this loop sees most elements of every document
         below = step[child.tag]
         if below is None:
             continue
-        if path := below.path:
-            if path in found:
-                found[path].append(child)
-            else:
-                found[path] = [child]
-        else:
+        path = below.path
+        if not path:
             _walk(child, below, found)
+        elif below.is_plain:  # `_take`, without the call
+            if not found.get(path):
+                text = child.text
+                found[path] = text.strip() or None if text else None
+        elif below.group is None:
+            _take(child, below, found)
+        else:
+            found.setdefault(path, []).append(_walk(child, below.group, {}))
     return found
 
 
-def _groups(root: Any) -> dict[str, list[Group]]:
+def _walked(parsed: list[tuple[str, Any, str | None]]) -> list[tuple[str, str, Groups, str | None]]:
+    """(name, name of the root, groups, problem) of every document; its tree is needed no more."""
+    walked: list[tuple[str, str, Groups, str | None]] = []
+    for name, root, problem in parsed:
+        kind = _local(root.tag) if root is not None else ""
+        if problem is None and kind not in ROOTS:
+            problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
+        walked.append((name, kind, {} if problem else _groups(root), problem))
+    return walked
+
+
+def _groups(root: Any) -> Groups:
     """The root's children: small ones under "" and each larger one as a group under its name."""
     top: Group = {}
-    groups: dict[str, list[Group]] = {"": [top]}
+    groups: Groups = {"": [top]}
     for child in root:
         below = _ROOT[child.tag]
         if below is None:
@@ -297,31 +392,15 @@ def _groups(root: Any) -> dict[str, list[Group]]:
                     if kind in ("AdditionalMonetaryTotal", "AdditionalProperty"):
                         groups.setdefault(kind, []).append(_walk(item, _STEPS[kind], {}))
         elif not len(child):
-            top.setdefault(name, []).append(child)
+            _take(child, below, top)
         elif name in _STEPS:
             groups.setdefault(name, []).append(_walk(child, _STEPS[name], {}))
     return groups
 
 
-def _text(group: Group | None, *paths: str) -> str | None:
-    """Text of the first leaf among `paths` that has any."""
-    if group:
-        for path in paths:
-            if leaves := group.get(path):
-                for leaf in leaves:
-                    if (text := leaf.text) and (text := text.strip()):
-                        return text
-    return None
-
-
-def _attribute(group: Group | None, path: str, name: str) -> str | None:
-    leaves = group.get(path) if group else None
-    return leaves[0].get(name) if leaves else None
-
-
-def _first(groups: dict[str, list[Group]], name: str) -> Group | None:
+def _first(groups: Groups, name: str) -> Group:
     found = groups.get(name)
-    return found[0] if found else None
+    return found[0] if found else {}
 
 
 def document_number(text: str | None) -> str | None:
@@ -335,7 +414,7 @@ def document_number(text: str | None) -> str | None:
 class _Party:
     """One party of a document: its identity as written, and what may stay of it."""
 
-    __slots__ = ("identity", "key", "kind", "name", "raw_name", "written")
+    __slots__ = ("identity", "key", "kind", "name", "raw_name", "secrets", "written")
 
     def __init__(self, context: Context, scheme: str | None, identity: str | None, name: str | None):
         self.identity = (identity or "").strip()
@@ -346,10 +425,8 @@ class _Party:
             self.kind, value = canonical(self.written, self.identity)
             self.key = context.keyer.key(self.written, self.identity, self.raw_name)
             self.name = company_name(self.kind, value, self.raw_name)
-
-    def secrets(self) -> list[str]:
-        """What free text must not repeat of this party."""
-        return [s for s in (self.identity, None if self.name else self.raw_name) if s]
+        #: What free text must not repeat of this party.
+        self.secrets = tuple(s for s in (self.identity, None if self.name else self.raw_name) if s)
 
 
 class _Parties:
@@ -362,19 +439,20 @@ class _Parties:
 
     def party(self, scheme: str | None, identity: str | None, name: str | None) -> _Party:
         stated = (scheme, identity, name)
-        if stated not in self._known:
-            self._known[stated] = _Party(self._context, *stated)
-        return self._known[stated]
+        known = self._known.get(stated)
+        if known is None:
+            known = self._known[stated] = _Party(self._context, *stated)
+        return known
 
 
-def _party(parties: _Parties, group: Group | None, inner: str = "Party/") -> _Party:
+def _party(parties: _Parties, group: Group, inner: str = "Party/") -> _Party:
     """A party of either generation: `PartyIdentification/ID@schemeID`, or `CustomerAssignedAccountID`."""
-    path = f"{inner}PartyIdentification/ID"
-    scheme = _attribute(group, path, "schemeID") or _attribute(group, "CustomerAssignedAccountID", "schemeID")
+    get = group.get
+    scheme = get(f"{inner}PartyIdentification/ID@schemeID") or get("CustomerAssignedAccountID@schemeID")
     return parties.party(
-        scheme or _text(group, "AdditionalAccountID"),
-        _text(group, path, "CustomerAssignedAccountID"),
-        _text(group, f"{inner}PartyLegalEntity/RegistrationName", f"{inner}PartyName/Name"),
+        scheme or get("AdditionalAccountID"),
+        get(f"{inner}PartyIdentification/ID") or get("CustomerAssignedAccountID"),
+        get(f"{inner}PartyLegalEntity/RegistrationName") or get(f"{inner}PartyName/Name"),
     )
 
 
@@ -398,32 +476,29 @@ class _Collected:
         keyed = self._context.keyer.digest_all
         return Batch({t: frame.with_columns(keyed(frame["document_key"])) for t, frame in frames.items()})
 
-    def add(self, name: str, root: Any, problem: str | None) -> None:
+    def add(self, name: str, kind: str, groups: Groups, problem: str | None) -> None:
         self._ordinal += 1
         self.size += 1
-        kind = _local(root.tag) if root is not None else ""
-        if problem is None and kind not in ROOTS:
-            problem = f"root|document_type_code|found <{kind[:40]}>, expected one of {', '.join(ROOTS)}"
         if problem:
             shown = _masked_name(name)
             row = {"_row_number": self._ordinal, "member_name": shown, "_problem": problem, "_verbatim": shown}
             self._rows[DOCUMENTS].append(row)
             return
-        groups = _groups(root)
         top = groups[""][0]
-        if self._context.period and (issued := _text(top, "IssueDate")):
+        if self._context.period and (issued := top.get("IssueDate")):
             self._context.check_period(issued[:7], _masked_name(name) or "")
         if kind == "ApplicationResponse":
             receipt = _receipt(self._parties, groups, top, name)
             self._rows[RECEIPTS].append(receipt | {"_row_number": self._ordinal})
             return
-        document, lines = _document(self._parties, kind, groups, top, name)
+        document, lines = _document(self._parties, self._ordinal, kind, groups, top, name)
         self._mark_repeat(document)
-        document["_row_number"] = self._ordinal
         self._rows[DOCUMENTS].append(document)
-        # A bad document's lines must not stand under the good one that has the same key.
-        lost = "parent|document_key|the document of this line was rejected" if document["_problem"] else None
-        self._rows[LINES] += [line | {"_row_number": self._ordinal, "_problem": lost} for line in lines]
+        if document["_problem"]:
+            # A bad document's lines must not stand under the good one that has the same key.
+            lost = "parent|document_key|the document of this line was rejected"
+            lines = [line | {"_problem": lost} for line in lines]
+        self._rows[LINES] += lines
 
     def _mark_repeat(self, document: dict[str, Any]) -> None:
         """The contract's check sees one batch; an archive's second copy of a document may come batches later."""
@@ -454,10 +529,10 @@ def _name_agrees(name: str, ruc: str | None, code: str | None, number: str | Non
 
 
 def _document(
-    parties: _Parties, kind: str, groups: dict[str, list[Group]], top: Group, name: str
+    parties: _Parties, ordinal: int, kind: str, groups: Groups, top: Group, name: str
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    code = _text(top, "InvoiceTypeCode", "DespatchAdviceTypeCode") or ROOTS[kind]
-    number = document_number(_text(top, "ID"))
+    code = top.get("InvoiceTypeCode") or top.get("DespatchAdviceTypeCode") or ROOTS[kind]
+    number = document_number(top.get("ID"))
     if kind == "DespatchAdvice":
         issuer, fields, secrets = _despatch(parties, groups, code)
     else:
@@ -471,35 +546,33 @@ def _document(
     elif (issuer.written == "RUC" or len(issuer.identity) == 11) and not is_valid_ruc(issuer.identity):
         problem = "ruc_check_digit|issuer_key|the issuer's RUC has a wrong length, prefix or check digit, expected a valid one"
     document = {
+        "_row_number": ordinal,
         "document_key": key,
         "member_name": _masked_name(name, hide),
         "document_type_code": code,
         "document_id_sunat": number,
-        "issue_date": _text(top, "IssueDate"),
-        "issue_time": (_text(top, "IssueTime") or "")[:8] or None,
-        "ubl_version": _text(top, "UBLVersionID"),
+        "issue_date": top.get("IssueDate"),
+        "issue_time": (top.get("IssueTime") or "")[:8] or None,
+        "ubl_version": top.get("UBLVersionID"),
         "file_name_agrees": _name_agrees(name, issuer.identity, code, number),
         "issuer_key": issuer.key,
         "issuer_kind": issuer.kind,
         "issuer_name": issuer.name,
-        "note": hide(_joined(top, "Note")),
+        "note": hide(_joined(top.get("Note"))),
         "_problem": problem,
         **fields,
     }
     document["_verbatim"] = _verbatim(document) if problem else None
-    lines = [
-        _line(key, i, group, hide) for i, group in enumerate((g for n in _LINE for g in groups.get(n, ())), start=1)
-    ]
-    return document, lines
+    found = [line for name in _LINE if name in groups for line in groups[name]]
+    return document, [_line(ordinal, key, i, line, hide) for i, line in enumerate(found, start=1)]
 
 
-def _joined(group: Group, path: str) -> str | None:
-    texts = [squeeze(leaf.text) for leaf in group.get(path, ()) if leaf.text and leaf.text.strip()]
-    return " | ".join(texts) or None
+def _joined(texts: list[str | None] | None) -> str | None:
+    return " | ".join(filter(None, (squeeze(text or "") for text in texts or ()))) or None
 
 
 def _voucher(
-    parties: _Parties, groups: dict[str, list[Group]], top: Group, code: str | None
+    parties: _Parties, groups: Groups, top: Group, code: str | None
 ) -> tuple[_Party, dict[str, Any], list[str]]:
     """Invoices, notes and purchase settlements. In a settlement (04) the customer issues and the seller supplies."""
     supplier = _party(parties, _first(groups, "AccountingSupplierParty"))
@@ -510,40 +583,39 @@ def _voucher(
     response = _first(groups, "DiscrepancyResponse")
     affected = _first(groups, "BillingReference")
     # In a settlement the goods are delivered where they were extracted; in an invoice, wherever the customer wants.
-    extraction = (_first(groups, "DeliveryTerms") or _first(groups, "Delivery")) if code == "04" else None
+    extraction = _first(groups, "DeliveryTerms") or _first(groups, "Delivery") if code == "04" else {}
     fields = {
         "counterparty_key": other.key,
         "counterparty_kind": other.kind,
         "counterparty_name": other.name,
-        "currency_code": _text(top, "DocumentCurrencyCode") or _attribute(total, "PayableAmount", "currencyID"),
-        "operation_type_code": _attribute(top, "InvoiceTypeCode", "listID") or _text(top, "ProfileID"),
-        "line_extension_amount": _text(total, "LineExtensionAmount"),
+        "currency_code": top.get("DocumentCurrencyCode") or total.get("PayableAmount@currencyID"),
+        "operation_type_code": top.get("InvoiceTypeCode@listID") or top.get("ProfileID"),
+        "line_extension_amount": total.get("LineExtensionAmount"),
         "taxable_amount": taxable,
         "igv_amount": igv,
         "tax_amount": taxes,
-        "tax_inclusive_amount": _text(total, "TaxInclusiveAmount"),
-        "payable_amount": _text(total, "PayableAmount"),
+        "tax_inclusive_amount": total.get("TaxInclusiveAmount"),
+        "payable_amount": total.get("PayableAmount"),
         **_payment(parties, groups),
-        "credit_reason_code": _text(response, "ResponseCode"),
+        "credit_reason_code": response.get("ResponseCode"),
         "affected_document_id_sunat": document_number(
-            _text(response, "ReferenceID") or _text(affected, "InvoiceDocumentReference/ID")
+            response.get("ReferenceID") or affected.get("InvoiceDocumentReference/ID")
         ),
-        "affected_document_type_code": _text(affected, "InvoiceDocumentReference/DocumentTypeCode"),
+        "affected_document_type_code": affected.get("InvoiceDocumentReference/DocumentTypeCode"),
         "related_documents": _related(
             groups, "DespatchDocumentReference", "AdditionalDocumentReference", "OrderReference"
         ),
-        "extraction_location_type_code": _text(
-            extraction, "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode"
-        ),
-        "extraction_ubigeo_code": _text(extraction, "DeliveryLocation/Address/ID"),
+        "extraction_location_type_code": extraction.get("DeliveryLocation/LocationTypeCode")
+        or extraction.get("DeliveryLocation/Address/AddressTypeCode"),
+        "extraction_ubigeo_code": extraction.get("DeliveryLocation/Address/ID"),
     }
-    return issuer, fields, [*supplier.secrets(), *customer.secrets()]
+    return issuer, fields, [*supplier.secrets, *customer.secrets]
 
 
 def _taxes(totals: list[Group]) -> tuple[str | None, str | None, str | None]:
     """(taxable, IGV, all taxes). The older generation has one total for each tax, the current one a single total."""
     igv = next((found for total in totals if (found := _igv(total))[1] is not None), (None, None))
-    amounts = [amount for total in totals if (amount := _text(total, "TaxAmount"))]
+    amounts = [amount for total in totals if (amount := total.get("TaxAmount"))]
     if len(amounts) < 2:
         return *igv, amounts[0] if amounts else None
     try:
@@ -558,56 +630,54 @@ def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
     amounts = group.get(f"{prefix}TaxSubtotal/TaxAmount", [])
     bases = group.get(f"{prefix}TaxSubtotal/TaxableAmount", [])
     for i, scheme in enumerate(schemes):
-        if (scheme.text or "").strip() == "1000" and len(amounts) == len(schemes):
-            return (bases[i].text if len(bases) == len(schemes) else None), amounts[i].text
+        if (scheme or "").strip() == "1000" and len(amounts) == len(schemes):
+            return (bases[i] if len(bases) == len(schemes) else None), amounts[i]
     return None, None
 
 
-def _payment(parties: _Parties, groups: dict[str, list[Group]]) -> dict[str, Any]:
+def _payment(parties: _Parties, groups: Groups) -> dict[str, Any]:
     """Form of payment and SPOT deposit (detracción), of either generation. The bank account is keyed: it is personal."""
     fields: dict[str, Any] = {}
     for terms in groups.get("PaymentTerms", ()):
-        what = (_text(terms, "ID") or "").lower()
+        what = (terms.get("ID") or "").lower()
         if what.startswith("detrac"):
             fields |= {
-                "detraction_code": _text(terms, "PaymentMeansID"),
-                "detraction_pct": _text(terms, "PaymentPercent"),
-                "detraction_amount": _text(terms, "Amount"),
-                "detraction_currency_code": _attribute(terms, "Amount", "currencyID"),
+                "detraction_code": terms.get("PaymentMeansID"),
+                "detraction_pct": terms.get("PaymentPercent"),
+                "detraction_amount": terms.get("Amount"),
+                "detraction_currency_code": terms.get("Amount@currencyID"),
             }
         elif what == "formapago" and "payment_form" not in fields:
-            fields["payment_form"] = _text(terms, "PaymentMeansID")
-    account = next((a for m in groups.get("PaymentMeans", ()) if (a := _text(m, "PayeeFinancialAccount/ID"))), None)
+            fields["payment_form"] = terms.get("PaymentMeansID")
+    account = next((a for m in groups.get("PaymentMeans", ()) if (a := m.get("PayeeFinancialAccount/ID"))), None)
     for total in groups.get("AdditionalMonetaryTotal", ()):
-        if _text(total, "ID") == "2003":
+        if total.get("ID") == "2003":
             fields |= {
-                "detraction_pct": _text(total, "Percent"),
-                "detraction_amount": _text(total, "PayableAmount"),
-                "detraction_currency_code": _attribute(total, "PayableAmount", "currencyID"),
+                "detraction_pct": total.get("Percent"),
+                "detraction_amount": total.get("PayableAmount"),
+                "detraction_currency_code": total.get("PayableAmount@currencyID"),
             }
     for item in groups.get("AdditionalProperty", ()):
-        if _text(item, "ID") == "3000":
-            fields["detraction_code"] = _text(item, "Value")
-        elif _text(item, "ID") == "3001":
-            account = account or _text(item, "Value")
+        if item.get("ID") == "3000":
+            fields["detraction_code"] = item.get("Value")
+        elif item.get("ID") == "3001":
+            account = account or item.get("Value")
     fields["detraction_account_key"] = parties.keyer.key("ACCOUNT", account)
     return fields
 
 
-def _related(groups: dict[str, list[Group]], *names: str) -> str | None:
+def _related(groups: Groups, *names: str) -> str | None:
     """Referenced documents as JSON [{"type", "id"}]; the parties that issued them are not kept."""
     found = [
-        {"type": _text(g, "DocumentTypeCode"), "id": mask(document_number(_text(g, "ID")))}
+        {"type": g.get("DocumentTypeCode"), "id": mask(document_number(g.get("ID")))}
         for n in names
         for g in groups.get(n, ())
-        if _text(g, "ID")
+        if g.get("ID")
     ]
     return orjson.dumps(found).decode() if found else None
 
 
-def _despatch(
-    parties: _Parties, groups: dict[str, list[Group]], code: str | None
-) -> tuple[_Party, dict[str, Any], list[str]]:
+def _despatch(parties: _Parties, groups: Groups, code: str | None) -> tuple[_Party, dict[str, Any], list[str]]:
     """Waybills of the sender (09) and the carrier (31), both generations."""
     issuer = _party(parties, _first(groups, "DespatchSupplierParty"))
     recipient = _party(parties, _first(groups, "DeliveryCustomerParty"))
@@ -617,27 +687,18 @@ def _despatch(
     names = [
         t
         for t in (
-            _text(shipment, "ShipmentStage/DriverPerson/FirstName"),
-            _text(shipment, "ShipmentStage/DriverPerson/FamilyName"),
+            shipment.get("ShipmentStage/DriverPerson/FirstName"),
+            shipment.get("ShipmentStage/DriverPerson/FamilyName"),
         )
         if t
     ]
     driver = parties.party(
-        _attribute(shipment, "ShipmentStage/DriverPerson/ID", "schemeID"),
-        _text(shipment, "ShipmentStage/DriverPerson/ID"),
+        shipment.get("ShipmentStage/DriverPerson/ID@schemeID"),
+        shipment.get("ShipmentStage/DriverPerson/ID"),
         " ".join(names),
     )
-    licence = _text(shipment, "ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
-    plates = [
-        leaf.text.strip()
-        for path in (
-            "TransportHandlingUnit/TransportEquipment/ID",
-            "ShipmentStage/TransportMeans/RoadTransport/LicensePlateID",
-            "TransportHandlingUnit/TransportEquipment/AttachedTransportEquipment/ID",
-        )
-        for leaf in (shipment or {}).get(path, ())
-        if leaf.text and leaf.text.strip()
-    ]
+    licence = shipment.get("ShipmentStage/DriverPerson/IdentityDocumentReference/ID")
+    plates = [text.strip() for path in _PLATES for text in shipment.get(path, ()) if text and text.strip()]
     keys = [parties.keyer.key("PLATE", p) for p in plates]
     weight, problem = _weight_kg(shipment)
     fields = {
@@ -652,24 +713,24 @@ def _despatch(
         "plate_key": keys[0] if keys else None,
         "second_plate_key": keys[1] if len(keys) > 1 else None,
         "gross_weight_kg": weight,
-        "transport_mode_code": _text(shipment, "ShipmentStage/TransportModeCode"),
-        "transfer_reason_code": _text(shipment, "HandlingCode"),
-        "transfer_start_date": _text(shipment, "ShipmentStage/TransitPeriod/StartDate"),
-        "origin_ubigeo_code": _text(shipment, "Delivery/Despatch/DespatchAddress/ID", "OriginAddress/ID"),
-        "destination_ubigeo_code": _text(shipment, "Delivery/DeliveryAddress/ID"),
+        "transport_mode_code": shipment.get("ShipmentStage/TransportModeCode"),
+        "transfer_reason_code": shipment.get("HandlingCode"),
+        "transfer_start_date": shipment.get("ShipmentStage/TransitPeriod/StartDate"),
+        "origin_ubigeo_code": shipment.get("Delivery/Despatch/DespatchAddress/ID") or shipment.get("OriginAddress/ID"),
+        "destination_ubigeo_code": shipment.get("Delivery/DeliveryAddress/ID"),
         "related_documents": _related(groups, "AdditionalDocumentReference", "OrderReference"),
         "_problem": problem,
     }
-    people = [s for p in (issuer, recipient, sender, carrier, driver) for s in p.secrets()]
+    people = [s for p in (issuer, recipient, sender, carrier, driver) for s in p.secrets]
     return issuer, fields, [*people, *names, *plates, *([licence] if licence else [])]
 
 
-def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
+def _weight_kg(shipment: Group) -> tuple[str | None, str | None]:
     """(gross weight in kg as text, problem): KGM as it is, TNE times 1000, any other unit a problem."""
-    written = _text(shipment, "GrossWeightMeasure")
+    written = shipment.get("GrossWeightMeasure")
     if written is None:
         return None, None
-    unit = _attribute(shipment, "GrossWeightMeasure", "unitCode") or "KGM"
+    unit = shipment.get("GrossWeightMeasure@unitCode") or "KGM"
     if unit not in _KG:
         return None, f"unit|gross_weight_kg|found unit '{unit[:10]}', expected KGM or TNE"
     if unit == "KGM":
@@ -679,58 +740,58 @@ def _weight_kg(shipment: Group | None) -> tuple[str | None, str | None]:
     return f"{Decimal(written).scaleb(3):f}", None
 
 
-def _line(key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
-    quantity = next((q for q in _QUANTITIES if q in group), "")
-    properties = dict(filter(None, (_property(p, hide) for p in group.get("Item/AdditionalItemProperty", ()))))
+def _line(document: int, key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
+    quantity = next(filter(group.__contains__, _QUANTITIES), _QUANTITIES[0])
+    properties = dict(filter(None, [_property(p, hide) for p in group.get(_PROPERTIES, ())]))
     return {
+        "_row_number": document,
         "document_key": key,
-        "line_number": _text(group, "ID") or str(ordinal),
+        "line_number": group.get("ID") or str(ordinal),
         "line_ordinal": ordinal,
-        "item_description": hide(squeeze(_text(group, "Item/Description", "Item/Name") or "") or None),
-        "quantity": _text(group, quantity) if quantity else None,
-        "quantity_unit_code": _attribute(group, quantity, "unitCode") if quantity else None,
-        "unit_price_amount": _text(group, "Price/PriceAmount"),
-        "line_extension_amount": _text(group, "LineExtensionAmount"),
+        "item_description": hide(squeeze(group.get("Item/Description") or group.get("Item/Name") or "") or None),
+        "quantity": group.get(quantity),
+        "quantity_unit_code": group.get(f"{quantity}@unitCode"),
+        "unit_price_amount": group.get("Price/PriceAmount"),
+        "line_extension_amount": group.get("LineExtensionAmount"),
         "igv_amount": _igv(group, "TaxTotal/")[1],
-        "product_code_sunat": _text(group, "Item/CommodityClassification/ItemClassificationCode"),
+        "product_code_sunat": group.get("Item/CommodityClassification/ItemClassificationCode"),
         "item_properties": orjson.dumps(properties).decode() if properties else None,
     }
 
 
-def _property(item: Any, hide: Mask) -> tuple[str, str] | None:
+def _property(item: Group, hide: Mask) -> tuple[str, str] | None:
     """(code, value) of one property of catalogue 55; None where one of the two is missing."""
-    leaves = _walk(item, _PROPERTY_STEP, {})
-    code = _text(leaves, "NameCode")
-    value = _text(leaves, *_PROPERTY[1:])
+    code = item.get("NameCode")
+    value = next(filter(None, map(item.get, _PROPERTY[1:])), None)
     if not code or not value:
         return None
     return code, "[identidad]" if code in _PERSONAL_PROPERTIES else hide(squeeze(value)) or ""
 
 
-def _receipt(parties: _Parties, groups: dict[str, list[Group]], top: Group, name: str) -> dict[str, Any]:
+def _receipt(parties: _Parties, groups: Groups, top: Group, name: str) -> dict[str, Any]:
     """The tax office's answer (CDR) to one document."""
     answer = _first(groups, "DocumentResponse")
-    number = document_number(_text(answer, "DocumentReference/ID", "Response/ReferenceID"))
+    number = document_number(answer.get("DocumentReference/ID") or answer.get("Response/ReferenceID"))
     match = _FILE_NAME.match(name)
     named = (match[1], match[2]) if match else (None, None)
-    told = [_text(_first(groups, p), "PartyIdentification/ID") for p in ("ReceiverParty", "SenderParty")]
+    told = [_first(groups, p).get("PartyIdentification/ID") for p in ("ReceiverParty", "SenderParty")]
     # The issuer receives the answer to a voucher, but stands as the sender in the answer to a waybill.
     ruc = named[0] if named[0] in told else (told[0] or named[0])
-    code = _text(answer, "DocumentReference/DocumentTypeCode") or named[1]
+    code = answer.get("DocumentReference/DocumentTypeCode") or named[1]
     issuer = parties.party("6", ruc, None)
-    hide = Mask(issuer.secrets())
+    hide = Mask(issuer.secrets)
     return {
         "member_name": _masked_name(name),
-        "receipt_id_sunat": _text(top, "ID"),
+        "receipt_id_sunat": top.get("ID"),
         "document_key": f"DOCUMENT:{ruc}-{code}-{number}" if ruc and code and number else None,
         "document_id_sunat": number,
         "document_type_code": code,
         "issuer_key": issuer.key,
-        "response_code": _text(answer, "Response/ResponseCode"),
-        "response_description": hide(_text(answer, "Response/Description")),
-        "note": hide(_joined(top, "Note")),
-        "response_date": _text(top, "ResponseDate", "IssueDate"),
-        "response_time": (_text(top, "ResponseTime", "IssueTime") or "")[:8] or None,
+        "response_code": answer.get("Response/ResponseCode"),
+        "response_description": hide(answer.get("Response/Description")),
+        "note": hide(_joined(top.get("Note"))),
+        "response_date": top.get("ResponseDate") or top.get("IssueDate"),
+        "response_time": (top.get("ResponseTime") or top.get("IssueTime") or "")[:8] or None,
         "file_name_agrees": _name_agrees(name, ruc, code, number),
         "_problem": None
         if number

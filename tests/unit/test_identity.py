@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import identity
 from pipelines.identity import (
     Keyer,
     Mask,
@@ -102,6 +103,13 @@ def test_masking_hides_dni_and_ruc_anywhere(digits, around):
 def test_masking_hides_plates_licences_and_known_names():
     hidden = Mask(["JUAN QUISPE"])("Chofer Juan Quispe, lic. Q12345678, placa ABC-123")
     assert "Quispe" not in hidden and "12345678" not in hidden and "ABC-123" not in hidden
+
+
+@given(
+    st.lists(st.sampled_from(["A", "A1B", "ABC", "123", "12345678", "-", " ", "ñ", "F001-"]), max_size=6).map("".join)
+)
+def test_nothing_personal_is_missed_by_the_quick_look(text):
+    assert not identity._PERSONAL.search(text) or mask(text) != text
 
 
 def test_names_fold_to_one_spelling():

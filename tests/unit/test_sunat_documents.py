@@ -248,20 +248,28 @@ def test_lines_of_a_bad_document_do_not_stand_under_a_good_one_of_the_same_numbe
     assert [r["quantity"] for r in accepted] == [1] and [r["_row_number"] for r in rejected] == [1]
 
 
-def spoil(data: bytes, name: str) -> bytes:
-    """The archive with the packed bytes of one member overwritten."""
+def spoil(data: bytes, name: str, what: str) -> bytes:
+    """The archive with one member's packed bytes, name or declared length overwritten."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        start = archive.getinfo(name).header_offset + 30 + len(name)
-    return data[:start] + b"\xff" * 8 + data[start + 8 :]
+        header = archive.getinfo(name).header_offset
+    entry = data.rindex(name.encode()) - 46  # in the directory at the end
+    start, new = {
+        "packed bytes": (header + 30 + len(name), b"\xff" * 8),
+        "name": (header + 30, b"junio"),
+        "declared length": (entry + 24, (100).to_bytes(4, "little")),
+    }[what]
+    return data[:start] + new + data[start + len(new) :]
 
 
-@pytest.mark.parametrize("damage", ["cut off", "not XML", "packed bytes", "another document"])
+@pytest.mark.parametrize(
+    "damage", ["cut off", "not XML", "another document", "packed bytes", "name", "declared length"]
+)
 def test_one_broken_member_is_one_rejected_row_that_names_it(take, zones, tmp_path, damage):
     name = f"mayo/{SUNAT}-01-F001-99.xml"
     content = {"cut off": invoice()[:-30], "not XML": "%PDF-1.4", "another document": "<Order/>"}.get(damage, invoice())
     path = pack(tmp_path / "a.zip", [*many(30), (name, content), ("mayo/dummy", b""), ("leame.pdf", b"%PDF")])
-    if damage == "packed bytes":
-        path.write_bytes(spoil(path.read_bytes(), name))
+    if damage in ("packed bytes", "name", "declared length"):
+        path.write_bytes(spoil(path.read_bytes(), name, damage))
     receipt = take("sunat_documents", path)
     assert counts(receipt, DOCUMENTS) == (31, 30, 1), receipt.message
     told = rejected_row(zones, receipt)
@@ -451,7 +459,9 @@ def test_an_unknown_type_of_document_is_rejected(tmp_path):
 
 def test_nothing_is_asked_for_that_is_not_declared_as_read(tmp_path, monkeypatch):
     """A path that `READ` does not list would be missing in silence."""
-    declared = {path for paths in sunat_documents.READ.values() for path in paths} | set(sunat_documents._PROPERTY)
+    written = [path.rstrip("*") for paths in sunat_documents.READ.values() for path in paths]
+    declared = {*written, *(path.partition("@")[0] for path in written), *sunat_documents._PROPERTY}
+    declared.add(sunat_documents._PROPERTIES)
     asked = set()
 
     class Watched(dict):
@@ -471,7 +481,7 @@ def test_nothing_is_asked_for_that_is_not_declared_as_read(tmp_path, monkeypatch
 
     monkeypatch.setattr(sunat_documents, "_walk", lambda element, step, found: Watched(walk(element, step, found)))
     monkeypatch.setattr(sunat_documents, "_groups", watched_groups)
-    written = pack(tmp_path / "a.zip", [("a.xml", invoice()), ("b.xml", settlement())])
-    for path in (written, *(SAMPLE / name for name in XMLS), *SAMPLE.glob("*.zip")):
+    packed = pack(tmp_path / "a.zip", [("a.xml", invoice()), ("b.xml", settlement())])
+    for path in (packed, *(SAMPLE / name for name in XMLS), *SAMPLE.glob("*.zip")):
         read(path)
     assert len(asked) > 60 and asked - declared == set()
