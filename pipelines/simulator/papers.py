@@ -75,7 +75,6 @@ def document_frames(world: World, papers: pl.DataFrame, chunk: int) -> tuple[pl.
         pl.when(c("type_code") == "07").then(pl.lit("01")).alias("affected_type_code"),
         pl.when(c("type_code") == "07").then("affected_document").alias("affected_document"),
         pl.when(c("type_code") == "07").then(pl.lit("09")).alias("credit_reason_code"),
-        pl.when(c("related_waybill").is_not_null()).then(pl.lit("09")).alias("related_waybill_type"),
         pl.when(is_04).then("extraction_ubigeo").alias("extraction_ubigeo"),
         pl.when(is_04).then(pl.lit("BOCAMINA")).alias("extraction_place"),
         pl.when(c("type_code") == "09").then(pl.lit("01")).alias("transport_mode_code"),
@@ -93,9 +92,7 @@ def document_frames(world: World, papers: pl.DataFrame, chunk: int) -> tuple[pl.
         "document_id",
         pl.lit(1, dtype=pl.Int64).alias("line_number"),
         pl.when(is_goods).then(pl.lit("CU01")).otherwise(pl.lit("SV01")).alias("item_code"),
-        pl.coalesce(
-            c("form").replace_strict(GOODS, default=None), c("kind").replace_strict(_SERVICES, default=None), pl.lit("MINERAL DE COBRE")
-        ).alias("description"),
+        _description(world, frame, chunk).alias("description"),
         (((grams + 500) // 1_000).cast(pl.Decimal(18, 3)) * _GRAM).cast(pl.Decimal(18, 3)).alias("quantity"),
         pl.when(is_goods).then(pl.lit("TNE")).otherwise(pl.lit("ZZ")).alias("unit_code"),
         (c("net_cents") / 100 / ((grams + 500) // 1_000 / 1_000)).round(6).cast(pl.Decimal(18, 6)).alias("unit_price"),
@@ -112,11 +109,21 @@ def document_frames(world: World, papers: pl.DataFrame, chunk: int) -> tuple[pl.
     )
 
 
+def _description(world: World, frame: pl.DataFrame, chunk: int) -> pl.Expr:
+    """What is sold, often with the lot's code, and of a final voucher the first one that it settles."""
+    drawn = stream(world.seed, "descriptions", chunk).random(frame.height) < world.parameters.trade.lot_named
+    goods, services = c("form").replace_strict(GOODS, default=None), c("kind").replace_strict(_SERVICES, default=None)
+    what = pl.coalesce(goods, services, pl.lit("MINERAL DE COBRE"))
+    named = pl.when(pl.lit(pl.Series(drawn)) & c("lot_id").is_not_null()).then(pl.format(", LOTE {}", "lot_id"))
+    final = pl.when(c("kind").str.ends_with("_FINAL")).then(pl.format(", LIQUIDACIÓN FINAL DE {}", "affected_document"))
+    return pl.concat_str(what, named.otherwise(pl.lit("")), final.otherwise(pl.lit("")))
+
+
 #: Columns of `Documents.frame` that a chunk without such documents lacks.
 _OPTIONAL: dict[str, Any] = {
     "sender": pl.Int64, "carrier": pl.Int64, "truck": pl.Int64, "due_day": pl.Int64, "registration_id": pl.Int64,
     "detraction_code": pl.String, "detraction_pct": pl.Float64, "detraction_pen_cents": pl.Int64,
-    "affected_document": pl.String, "related_waybill": pl.String, "form": pl.String,
+    "affected_document": pl.String, "related_waybill": pl.String, "related_waybill_type": pl.String, "form": pl.String,
 }  # fmt: skip
 
 
