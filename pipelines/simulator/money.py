@@ -81,7 +81,10 @@ def biased_plants(world: World) -> np.ndarray:
 def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
     p, rng = world.parameters.trade, stream(world.seed, "ore settlements", chunk)
     loads = flow.loads.join(
-        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"), on="trip", how="left", maintain_order="left"
+        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"),
+        on="trip",
+        how="left",
+        maintain_order="left",
     )
     n = loads.height
     plant = loads["plant_id"].to_numpy() - world.first_firm - world.firms.first["plant"]
@@ -278,7 +281,10 @@ def _concentrate(world: World, flow: Flow, chunk: int) -> tuple[pl.DataFrame, pl
     p, rng = world.parameters.trade, stream(world.seed, "concentrate settlements", chunk)
     t: TraderTerms = p.trader_terms
     lots = flow.products.join(
-        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"), on="trip", how="left", maintain_order="left"
+        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"),
+        on="trip",
+        how="left",
+        maintain_order="left",
     )
     n = lots.height
     trader = lots["trader_id"].to_numpy() - world.first_firm - world.firms.first["trader"]

@@ -36,7 +36,7 @@ from pipelines.simulator.directory import Directory
 from pipelines.simulator.documents import Documents, make_documents
 from pipelines.simulator.flow import Flow, make_flow
 from pipelines.simulator.money import Money, make_money
-from pipelines.simulator.papers import document_frames
+from pipelines.simulator.papers import document_frames, document_tables
 from pipelines.simulator.plan import PARAMETERS_FILE, Plan, load
 from pipelines.simulator.world import World, make_world
 
@@ -187,6 +187,10 @@ def _write_chunk(world: World, folder: Path, chunk: int) -> dict[str, int]:
         truth["documents"] = truth["documents"].with_columns(spelled["document"])
         _write_part(folder / _PARTS / "documents", chunk, documents)
         _write_part(folder / _PARTS / "lines", chunk, lines)
+    else:
+        for table, frame in document_tables(world, spelled, chunk, book).items():
+            schema = contracts.contract(table).schema(lineage=False)
+            _write_part(folder / "tables" / table, chunk, _as_in_lake(frame, schema))
     for name, frame in (truth | {"defects": labels}).items():
         _write_part(folder / "truth" / name, chunk, frame)
     return {"pit_lots": flow.pits.height, "transfers": money.transfers.height}

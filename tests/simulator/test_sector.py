@@ -15,14 +15,18 @@ from lxml import etree
 
 from pipelines import contracts, landing
 from pipelines.errors import AntawasiError
+from pipelines.identity import Keyer
 from pipelines.simulator import defects, partner_rows, picture
+from pipelines.simulator.directory import Directory
 from pipelines.simulator.documents import make_documents
 from pipelines.simulator.flow import make_flow
 from pipelines.simulator.money import make_money
+from pipelines.simulator.papers import document_frames, document_tables
 from pipelines.simulator.plan import PARAMETERS_FILE, Parameters, load, make_plan
 from pipelines.simulator.sector import WATERMARK, simulate
+from pipelines.simulator.ubl import write_zip
 from pipelines.simulator.world import make_world
-from pipelines.sources import Context
+from pipelines.sources import Context, sunat_documents
 from tests.conftest import antawasi
 
 c = pl.col
@@ -235,7 +239,7 @@ def test_a_plan_that_cannot_be_is_refused(scale, months, rate, told):
 def test_large_sizes_write_tables_as_the_lake_has_them(tmp_path):
     plan = dataclasses.replace(make_plan(load(), "tiny", seed=5), xml=False)
     done = simulate(plan, tmp_path / "tables")
-    for table in partner_rows.TABLES:
+    for table in (*partner_rows.TABLES, "sunat_documents__documents", "sunat_documents__lines"):
         frame = pl.read_parquet(done.folder / "tables" / table / "*.parquet")
         assert frame.schema == contracts.contract(table).schema(), table
         assert frame["_is_synthetic"].all()
@@ -268,9 +272,6 @@ def test_the_command_simulates(tmp_path):
 
 def test_documents_name_waybills_that_exist(tiny):
     """Every reference between simulated documents leads somewhere."""
-    from pipelines.identity import Keyer
-    from pipelines.sources import sunat_documents
-
     batches = [
         batch.tables[sunat_documents.DOCUMENTS]
         for path in sorted((tiny.files / "sunat_documents").rglob("*.zip"))
@@ -287,3 +288,33 @@ def test_documents_name_waybills_that_exist(tiny):
     )
     assert carried.height > 200
     assert related.join(sent, on=["document_id_sunat", "sender_key"], how="anti").height == 0
+
+
+def test_document_tables_are_what_the_documents_would_become(tmp_path):
+    """Rows made directly as the lake's equal those of the XML, parsed: keys, amounts, references, codes."""
+    world = make_world(make_plan(load(), "tiny", seed=11), load())
+    flow = make_flow(world, 1)
+    papers = make_documents(world, flow, make_money(world, flow, 1), 1)
+    keyer = Keyer(b"simulated sector")
+    book = Directory(world, keyer)
+    spelled = papers.frame.with_columns(book.documents(papers.frame).alias("document"))
+    made = document_tables(world, spelled, 1, book)
+    documents, lines = document_frames(world, papers.frame.filter(c("day") <= (world.plan.end - world.epoch).days), 1)
+    write_zip(tmp_path / "cpe.zip", documents.drop("month"), lines.drop("month"), world.seed)
+    (batch,) = sunat_documents.parse(tmp_path / "cpe.zip", Context(keyer=keyer, filename="cpe.zip"))
+    for table, key, left_out in (
+        (
+            "sunat_documents__documents",
+            ["document_key"],
+            {"member_name", "note", "driver_key", "licence_key", "detraction_account_key"},
+        ),
+        ("sunat_documents__lines", ["document_key", "line_ordinal"], {"item_description", "item_properties"}),
+    ):
+        parsed, rejected = contracts.check_rows(contracts.contract(table), batch.tables[table])
+        assert rejected.height == 0
+        schema = contracts.contract(table).schema(lineage=False)
+        direct = made[table].cast(dict(schema)).sort(key)
+        parsed = parsed.select(schema.names()).sort(key)
+        assert direct.height == parsed.height > 400
+        differing = [n for n in schema.names() if n not in left_out and not direct[n].equals(parsed[n])]
+        assert differing == [], [(n, direct[n].head(3), parsed[n].head(3)) for n in differing]
