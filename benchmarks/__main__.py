@@ -10,7 +10,9 @@ from benchmarks import simulator, sunat_documents, sunat_ruc, unchanged_run
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--full", action="store_true", help="5 million lines, 20,000 documents, 2 million lots; about 40 minutes")
+    arguments.add_argument(
+        "--full", action="store_true", help="5 million lines, 20,000 documents, 2 million lots; about 40 minutes"
+    )
     full = arguments.parse_args().full
     kept = [
         sunat_ruc.run(lines=5_000_000 if full else 500_000, rounds=3),
