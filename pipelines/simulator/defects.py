@@ -161,7 +161,8 @@ def misread_names(world: World, documents: pl.DataFrame, chunk: int) -> tuple[pl
     wrong = name.str.replace_many(["O", "I", "B", "S"], ["0", "1", "8", "5"])
     chosen = pl.lit(pl.Series(drawn)) & (name != wrong)
     key = pl.concat_str("issuer_id", "type_code", "series", c("number").cast(pl.String), separator="-")
-    told = label(documents.filter(chosen), "OCR_TYPO", "sunat_documents__documents", key, pl.lit(None), name, wrong)
+    in_files = documents.filter(chosen & (c("month") <= world.plan.months[-1]))
+    told = label(in_files, "OCR_TYPO", "sunat_documents__documents", key, pl.lit(None), name, wrong)
     return documents.with_columns(pl.when(chosen).then(wrong).otherwise(name).alias("counterparty_name")), told
 
 

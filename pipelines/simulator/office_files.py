@@ -30,7 +30,7 @@ c = pl.col
 def write(world: World, folder: Path) -> dict[str, int]:
     """Every file that is not of the chain, and the truth of the world; rows by kind."""
     events, over_capacity = defects.over_capacity(world, world.registry.events)
-    counts, places = _write_registry(world, folder)
+    counts, places = write_registry(world, folder)
     counts |= _write_roll(world, folder) | _write_series(world, folder) | _write_community(world, folder, events)
     reported = over_capacity.filter(
         c("row_key").is_in(events.filter("is_reported")["event_id"].cast(pl.String).implode())
@@ -71,7 +71,7 @@ def home_of(folder: Path, slug: str, files: dict[str, dict[str, str]] | None = N
 # --- the registry's public files ----------------------------------------------------------------------
 
 
-def _write_registry(world: World, folder: Path) -> tuple[dict[str, int], pl.DataFrame]:
+def write_registry(world: World, folder: Path) -> tuple[dict[str, int], pl.DataFrame]:
     """Rows by kind, and the labels of misread places."""
     shown = world.registry.snapshots.filter(c("kind") != "MISSING")
     names = {
@@ -88,7 +88,9 @@ def _write_registry(world: World, folder: Path) -> tuple[dict[str, int], pl.Data
     for snapshot in shown.iter_rows(named=True):
         frame = snapshot_frame(world.registry, world.people, snapshot, world.seed)
         path = home / names[snapshot["month"]]
-        if snapshot["kind"] != "STALE":  # a stale file is the earlier one again
+        if snapshot["kind"] == "STALE":  # the same extract, served in another order
+            frame = frame.reverse()
+        else:
             frame, misread = defects.misread_places(world, frame, path.name)
             labels.append(misread)
         if snapshot["format"] == "json":
