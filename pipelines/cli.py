@@ -310,6 +310,16 @@ def _tiny_sector(home: Path, reporter: Reporter) -> Path:
 
 
 @app.command()
+def operator(
+    key: Annotated[str, typer.Argument(help="Party key or registration key; `antawasi identity find` gives them.")],
+) -> None:
+    """One operator's history: registrations with their states, and the steps of the formalization, as a timeline."""
+    from pipelines import timeline
+
+    timeline.operator(get_settings(), key, out)
+
+
+@app.command()
 def simulate(
     scale: Annotated[
         str, typer.Option("--scale", metavar="SIZE|LOTS", help="tiny, small, medium, large, or a number of ore lots.")

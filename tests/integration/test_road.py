@@ -308,3 +308,16 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
     revised = changed.filter(pl.col("column") == "fine_copper_t")
     assert revised.height == 1 and Decimal(revised["after"][0]) - Decimal(revised["before"][0]) == 1000
     assert (settings.releases / "v2025.12.1" / "index.html").exists()
+
+
+def test_an_operators_history_is_readable(house, ask):
+    ((party, registration),) = ask(
+        "SELECT party_key, registration_key FROM marts.dim_registration WHERE change_type = 'vanished' AND is_synthetic "
+        "AND registration_key IN (SELECT reinfo_key FROM staging.stg_partner_step_events__events) ORDER BY 2 LIMIT 1"
+    )
+    for key in (party, registration):
+        text = antawasi("operator", key, home=house).stdout
+        assert registration in text and "SIMULATED" in text
+        assert "AUSENTE" in text and "no longer listed" in text and "INSCRIPCION_REINFO" in text
+    failed = antawasi("operator", "0" * 32, home=house, check=False)
+    assert failed.returncode == 1 and "identity find" in failed.stderr
