@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-from collections import Counter
 from decimal import Decimal
 
 import duckdb
 import polars as pl
 import pytest
 
-from pipelines import contracts, lake, landing, summary
+from pipelines import contracts, files, lake, landing, summary
 from pipelines.settings import SAMPLE_DIR, Settings
 from tests.conftest import antawasi
 
@@ -51,10 +50,10 @@ def test_the_summary_tells_files_rows_checks_places_and_queries(house):
 def test_every_file_is_in_the_lake_and_every_row_accounted_for(house):
     receipts = lake.receipts(house / "lake")
     (sector,) = (house / "simulated").glob("tiny-*/files")
-    dropped = {
-        is_synthetic: sum(1 for _ in landing.dropped(d)) for is_synthetic, d in ((False, SAMPLE_DIR), (True, sector))
-    }
-    assert Counter(r.is_synthetic for r in receipts) == dropped and {r.status for r in receipts} == {"accepted"}
+    dropped = [d for folder in (SAMPLE_DIR, sector) for d in landing.dropped(folder)]
+    wanted = {(d.source.slug, files.sha256_file(d.path), d.path.is_relative_to(sector)) for d in dropped}
+    assert {(r.source, r.sha256, r.is_synthetic) for r in receipts} == wanted and len(receipts) == len(wanted)
+    assert {r.status for r in receipts} == {"accepted"}
     for r in receipts:
         first = contracts.tables_of(r.source)
         for table in first:
