@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import sunat_documents, sunat_ruc, unchanged_run
+from benchmarks import simulator, sunat_documents, sunat_ruc, unchanged_run
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--full", action="store_true", help="5 million lines, 20,000 documents; about half an hour")
+    arguments.add_argument(
+        "--full", action="store_true", help="5 million lines, 20,000 documents, 2 million lots; about 40 minutes"
+    )
     full = arguments.parse_args().full
     kept = [
         sunat_ruc.run(lines=5_000_000 if full else 500_000, rounds=3),
         sunat_documents.run(documents=20_000 if full else 2_000, rounds=3),
+        simulator.run(lots=2_000_000 if full else 100_000, rounds=1),
         unchanged_run.run(rounds=3),
     ]
     if not full:

@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -207,14 +206,22 @@ def _fill(
     )
 
 
-def _attributions(settings: Settings, published: Iterable[str]) -> list[str]:
-    """Attribution lines of the sources that published tables come from, as their origin cards state them."""
-    used = {slug for name in published for slug in contracts.contract(name).published_from}
+def _attributions(settings: Settings, published: dict[str, pl.DataFrame]) -> list[str]:
+    """Attribution lines of the sources that published rows come from, as their origin cards state them.
+
+    A simulated file is named only where a table that its source feeds has simulated rows, and a measured one likewise.
+    """
+    used = {
+        (slug, mark)
+        for name, frame in published.items()
+        for slug in contracts.contract(name).published_from
+        for mark in frame["is_synthetic"].unique()
+    }
     return sorted(
         {
             f"{get_source(c.source).title_es}: {c.attribution}"
             for c in landing.cards(settings.landing)
-            if c.source in used
+            if (c.source, c.is_synthetic) in used
         }
     )
 

@@ -13,9 +13,10 @@ import polars as pl
 from pipelines.simulator.dice import stream
 from pipelines.simulator.directory import Directory
 from pipelines.simulator.documents import Documents
+from pipelines.simulator.flow import DAY
 from pipelines.simulator.money import biased_plants
 from pipelines.simulator.parameters import DefectParameters
-from pipelines.simulator.partner_rows import ASSAYS, CAMPAIGNS, TICKETS
+from pipelines.simulator.partner_rows import ASSAYS, CAMPAIGNS, SETTLEMENTS, TICKETS
 from pipelines.simulator.world import World
 
 LABELS = pl.Schema(
@@ -31,16 +32,37 @@ LABELS = pl.Schema(
 
 c = pl.col
 
+#: Trips shorter than this are too short to tell a wrong clock or a wrong speed.
+_FAR_KM = 40
+#: How labels name the rows of each table.
+_KEYS = {
+    TICKETS: c("ticket"),
+    ASSAYS: c("certificado"),
+    SETTLEMENTS: c("liquidacion"),
+    CAMPAIGNS: pl.format("{}/{}", c("campana"), c("linea")),
+}
+
 
 def inject(
     world: World, rows: dict[str, pl.DataFrame], papers: Documents, chunk: int
 ) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """(rows with defects, labels) of one chunk."""
+    """(rows with defects, labels) of one chunk; rows and labels of what happens after the last simulated day are left out."""
     p = world.parameters.defects.times(world.plan.defects)
     tickets, ticket_labels = _tickets(world, p, rows[TICKETS], chunk)
     campaigns, campaign_labels = _campaigns(world, p, rows[CAMPAIGNS], chunk)
-    labels = [*ticket_labels, *campaign_labels, *_deeds(world, papers), _biased(world, p, rows[ASSAYS])]
-    return rows | {TICKETS: tickets, CAMPAIGNS: campaigns}, pl.concat(labels)
+    settlements, settlement_labels = _settlements(world, p, rows[SETTLEMENTS], chunk)
+    written = rows | {TICKETS: tickets, CAMPAIGNS: campaigns, SETTLEMENTS: settlements}
+    written = {table: frame.filter(c("month") <= world.plan.months[-1]) for table, frame in written.items()}
+    labels = [*ticket_labels, *campaign_labels, *settlement_labels, _biased(world, p, rows[ASSAYS])]
+    for table, key in ((TICKETS, c("ticket")), (SETTLEMENTS, c("liquidacion"))):
+        labels += _deeds(world, table, written[table].with_columns(key.alias("key"), c("lote").alias("lot_id")))
+    known = [
+        frame.select(pl.lit(table).alias("table_name"), _KEYS[table].cast(pl.String).alias("row_key"))
+        for table, frame in written.items()
+        if table in _KEYS
+    ]
+    told = pl.concat(labels).join(pl.concat(known), on=["table_name", "row_key"], how="semi", maintain_order="left")
+    return written, told
 
 
 def label(
@@ -68,28 +90,36 @@ def _tickets(
     rng = stream(world.seed, "ticket defects", chunk)
     n, made = tickets.height, []
     fate = rng.random(n)
-    edges = np.cumsum([p.duplicate_ticket, p.impossible_speed, p.round_numbers, p.clock_error, p.ocr_typo])
+    edges = np.cumsum(
+        [p.duplicate_ticket, p.impossible_speed, p.round_numbers, p.clock_error, p.ocr_typo, p.reference_missing]
+    )
     kind = np.searchsorted(edges, fate, side="right")
     entered, key, lot = c("fecha_hora_entrada"), c("ticket"), c("lote")
-    hours = rng.integers(3, 12, n) * np.where(rng.random(n) < 0.5, -1, 1)
+    early_min = rng.integers(60, 600, n)
+    is_plate = rng.random(n) < 0.5
     km_per_h = rng.uniform(90, 160, n)
     frame = tickets.with_columns(
         pl.Series("defect", kind),
-        pl.Series("shift_min", hours * 60),
+        pl.Series("early_min", early_min),
+        pl.Series("is_plate", is_plate),
         pl.Series("km_per_h", km_per_h),
         (c("fecha_hora_salida") - entered).alias("stay"),
     )
-    # too fast: on paper the truck is there sooner than any truck can be
-    fast = (c("defect") == 1) & c("departs").is_not_null()
-    soon = c("departed_at") + pl.duration(minutes=(c("distance_km") / c("km_per_h") * 60).cast(pl.Int64))
-    late = c("defect") == 3
-    shifted = entered + pl.duration(minutes="shift_min")
+    # too fast: on paper the truck is there sooner than any truck can be, also in a straight line
+    far = c("straight_km").fill_null(0) > _FAR_KM
+    fast = (c("defect") == 1) & far
+    soon = c("departed_at") + pl.duration(minutes=(c("straight_km") / c("km_per_h") * 60).cast(pl.Int64))
+    # a clock that is wrong where the waybill can show it: the truck is weighed before it has left
+    late = (c("defect") == 3) & far
+    shifted = c("departed_at") - pl.duration(minutes="early_min")
     rounded = c("defect") == 2
-    tonnes = (c("net_g") / 1e6).round().clip(lower_bound=1) * 1000
+    tonnes = (c("net_g") / 5e6).round().clip(lower_bound=1) * 5000  # heaped on fives
     has_right, has_plate = c("derecho_minero").is_not_null(), c("placa").is_not_null()
-    wrong_right = (c("defect") == 4) & has_right & (~has_plate | (c("shift_min") > 0))
+    wrong_right = (c("defect") == 4) & has_right & (~has_plate | ~c("is_plate"))
     wrong_plate = (c("defect") == 4) & has_plate & ~wrong_right
+    blank = (c("defect") == 5) & c("guia_remitente").is_not_null()
     written = frame.with_columns(
+        *(pl.when(~blank).then(name).alias(name) for name in ("guia_remitente", "guia_transportista")),
         pl.when(fast).then(soon).when(late).then(shifted).otherwise(entered).alias("fecha_hora_entrada"),
         pl.when(rounded).then(tonnes.cast(pl.Decimal(20, 1))).otherwise("neto_kg").alias("neto_kg"),
         pl.when(rounded).then(tonnes.cast(pl.Decimal(20, 1)) + c("tara_kg")).otherwise("bruto_kg").alias("bruto_kg"),
@@ -104,8 +134,9 @@ def _tickets(
         ("CLOCK_ERROR", late, "fecha_hora_entrada"),
         ("OCR_TYPO", wrong_right, "derecho_minero"),
         ("OCR_TYPO", wrong_plate, "placa"),
+        ("REFERENCE_MISSING", blank, "guia_remitente"),
     ):
-        told = both.filter(chosen & (c(column) != c(f"new_{column}")))
+        told = both.filter(chosen & c(column).ne_missing(c(f"new_{column}")))
         made.append(label(told, code, TICKETS, key, lot, c(column), c(f"new_{column}")))
     again = written.filter(c("defect") == 0).with_columns(
         pl.format("{}D", key).alias("ticket"),
@@ -130,8 +161,24 @@ def misread_names(world: World, documents: pl.DataFrame, chunk: int) -> tuple[pl
     wrong = name.str.replace_many(["O", "I", "B", "S"], ["0", "1", "8", "5"])
     chosen = pl.lit(pl.Series(drawn)) & (name != wrong)
     key = pl.concat_str("issuer_id", "type_code", "series", c("number").cast(pl.String), separator="-")
-    told = label(documents.filter(chosen), "OCR_TYPO", "sunat_documents__documents", key, pl.lit(None), name, wrong)
+    in_files = documents.filter(chosen & (c("month") <= world.plan.months[-1]))
+    told = label(in_files, "OCR_TYPO", "sunat_documents__documents", key, pl.lit(None), name, wrong)
     return documents.with_columns(pl.when(chosen).then(wrong).otherwise(name).alias("counterparty_name")), told
+
+
+# --- the registry's files -----------------------------------------------------------------------------
+
+
+def misread_places(world: World, frame: pl.DataFrame, file: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Districts that a scanner misread in one registry file; (rows, labels)."""
+    p = world.parameters.defects.times(world.plan.defects)
+    drawn = pl.lit(pl.Series(stream(world.seed, f"places {file}").random(frame.height) < p.place_typo))
+    name = c("district_name")
+    wrong = name.str.replace_many(["O", "I", "S"], ["0", "1", "5"])
+    chosen = drawn & (name != wrong)
+    key = pl.format("{}/{}", pl.lit(file), "reinfo_id")
+    told = label(frame.filter(chosen), "OCR_TYPO", "reinfo__registrations", key, pl.lit(None), name, wrong)
+    return frame.with_columns(pl.when(chosen).then(wrong).otherwise(name).alias("district_name")), told
 
 
 # --- declarations -------------------------------------------------------------------------------------
@@ -154,6 +201,24 @@ def over_capacity(world: World, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     )
     declared = pl.when("chosen").then(c("written")).otherwise("declared_t").cast(events.schema["declared_t"])
     return marked.with_columns(declared.alias("declared_t")).drop("written", "chosen"), labels
+
+
+# --- settlement sheets --------------------------------------------------------------------------------
+
+
+def _settlements(
+    world: World, p: DefectParameters, sheets: pl.DataFrame, chunk: int
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Sheets that do not say their voucher; and deposits after the transport, which happened so."""
+    drawn = pl.lit(pl.Series(stream(world.seed, "sheet defects", chunk).random(sheets.height) < p.reference_missing))
+    blank = drawn & c("comprobante").is_not_null()
+    key, lot = c("liquidacion"), c("lote")
+    late = sheets.filter(c("is_late_deposit").fill_null(False))
+    labels = [
+        label(sheets.filter(blank), "REFERENCE_MISSING", SETTLEMENTS, key, lot, c("comprobante"), pl.lit(None)),
+        label(late, "LATE_DEPOSIT", SETTLEMENTS, key, lot, c("departs") // DAY, c("deposit_day")),
+    ]
+    return sheets.with_columns(pl.when(~blank).then("comprobante").alias("comprobante")), labels
 
 
 # --- plants -------------------------------------------------------------------------------------------
@@ -187,17 +252,29 @@ def _campaigns(
 # --- deeds --------------------------------------------------------------------------------------------
 
 
-def _deeds(world: World, papers: Documents) -> list[pl.DataFrame]:
-    """Loads sold openly on an excluded registration, and loads on a registration that somebody lent."""
-    ore = papers.ore.with_columns(
-        _code(world, papers.ore["registration_id"]).alias("own"), _code(world, papers.ore["used_registration_id"]).alias("used")
-    )  # fmt: skip
-    own = c("used_registration_id") == c("registration_id")
-    table, key = "partner_settlements__settlements", pl.format("LQ{}", "load_id")
+def _deeds(world: World, table: str, rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows that show a sale on an excluded registration, or one that somebody lent.
+
+    Args:
+        rows: own_registration_id and status (whose ore it is, on the day of the deed), codigo_reinfo (on the paper), key,
+            lot_id.
+    """
+    seen = rows.filter(c("own_registration_id").is_not_null() & c("codigo_reinfo").is_not_null())
+    seen = seen.with_columns(
+        _code(world, seen["own_registration_id"]).alias("own"), _code(world, seen["codigo_reinfo"]).alias("used")
+    )
+    same = c("own_registration_id") == c("codigo_reinfo")
     return [
-        label(ore.filter(own & (c("status") == "EXCLUIDO")), "SALE_AFTER_EXCLUSION", table, key, c("load_id"), c("own"), c("used")),
-        label(ore.filter(~own), "LENT_REGISTRATION", table, key, c("load_id"), c("own"), c("used")),
-    ]  # fmt: skip
+        label(seen.filter(who), code, table, c("key"), c("lot_id"), c("own"), c("used"))
+        for code, who in (("SALE_AFTER_EXCLUSION", same & (c("status") == "EXCLUIDO")), ("LENT_REGISTRATION", ~same))
+    ]
+
+
+def document_deeds(world: World, frame: pl.DataFrame) -> pl.DataFrame:
+    """Labels of the vouchers and waybills that show such a deed; `frame` has `document`, their spelling."""
+    seen = frame.filter(c("day") <= (world.plan.end - world.epoch).days)
+    seen = seen.with_columns(c("registration_id").alias("codigo_reinfo"), c("document").alias("key"))
+    return pl.concat(_deeds(world, "sunat_documents__documents", seen))
 
 
 def _code(world: World, registrations: pl.Series) -> pl.Series:

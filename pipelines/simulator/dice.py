@@ -7,6 +7,8 @@ import zlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipelines.simulator.parameters import Range
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -33,6 +35,11 @@ def beta_between(
     center = (np.asarray(mean, dtype=float) - low) / width
     spread = center * (1 - center) / (np.asarray(sd, dtype=float) / width) ** 2 - 1
     return low + width * rng.beta(center * spread, (1 - center) * spread, size)
+
+
+def uniform(rng: np.random.Generator, band: Range, size: int) -> Floats:
+    """Uniform draws within a band."""
+    return rng.uniform(band.low, band.high, size)
 
 
 def pick(rng: np.random.Generator, weights: ArrayLike, size: int) -> Ints:

@@ -13,23 +13,25 @@ import numpy as np
 import polars as pl
 
 from pipelines.settings import DBT_DIR
-from pipelines.simulator.dice import Ints, stream
+from pipelines.simulator.dice import Ints, stream, uniform
 from pipelines.simulator.flow import DAY, Flow
 from pipelines.simulator.money import Money
 from pipelines.simulator.payments import ABROAD
 from pipelines.simulator.world import World
 
 IGV_PCT = 18
-#: Detracción by what is sold (SUNAT catalogue 54): non-gold ores, processing, carriage.
-ORE, PROCESSING, CARRIAGE = "034", "037", "027"
+#: Detracción by what is sold (SUNAT catalogue 54): non-gold ores, services (milling among them), carriage.
+ORE, SERVICE, CARRIAGE = "034", "037", "027"
 #: Below this (soles, with IGV) nothing is deposited.
-_LEAST_DEPOSIT_PEN = {ORE: 0, PROCESSING: 700, CARRIAGE: 400}
+_LEAST_DEPOSIT_PEN = {ORE: 0, SERVICE: 700, CARRIAGE: 400}
 _SERIES = {"01": "F", "04": "L", "07": "F", "09": "T", "31": "V"}
 #: Numbers of documents are unique in a run: this many places for each ore lot of a chunk.
 _PLACES = 64
 #: Payments that a voucher of the same amount follows.
 _SERVICES = ("BILLER_FEE", "HAULAGE", "MILLING", "LABORATORY", "CONCESSION_FEE")
-_SPOT_OF_SERVICE = {"HAULAGE": CARRIAGE, "MILLING": PROCESSING}
+_SPOT_OF = {
+    "HAULAGE": CARRIAGE, "MILLING": SERVICE, "BILLER_FEE": SERVICE, "LABORATORY": SERVICE, "ORE_BETWEEN_COLLECTORS": ORE,
+}  # fmt: skip
 
 c = pl.col
 
@@ -80,16 +82,16 @@ def make_documents(world: World, flow: Flow, money: Money, chunk: int) -> Docume
 
 def spot_pct(code: str, days: Ints, world: World) -> np.ndarray:
     """Rate of the deposit on each day, percent, from the seed table."""
-    table = pl.read_csv(
-        DBT_DIR / "seeds" / "ref_spot_rate.csv", schema_overrides={"detraction_code": pl.String}, try_parse_dates=True
-    )
-    rates = table.filter(c("detraction_code") == code).sort("valid_from")
+    rates = _table("ref_spot_rate").filter(c("detraction_code") == code).sort("valid_from")
     starts = (rates["valid_from"].to_numpy() - np.datetime64(world.epoch)).astype("timedelta64[D]").astype(np.int64)
     return rates["rate_pct"].to_numpy()[np.searchsorted(starts, days, side="right") - 1]
 
 
 def _with_taxes(world: World, ore: pl.DataFrame, chunk: int) -> pl.DataFrame:
-    """Ore sales with IGV, the deposit as the buyer practises it, and the days of payment and deposit."""
+    """Ore sales with IGV, the deposit as the buyer practises it, and the days of advance, deposit and payment.
+
+    Since ores stand in Annex 1 the deposit comes before the transport; late ones are a labelled defect.
+    """
     p, rng = world.parameters.trade, stream(world.seed, "payments", chunk)
     n = ore.height
     value = ore["value_cents"].to_numpy()
@@ -100,15 +102,28 @@ def _with_taxes(world: World, ore: pl.DataFrame, chunk: int) -> pl.DataFrame:
     rate = spot_pct(ORE, day, world)
     pen = _soles(np.round(base * rate / 100).astype(np.int64), ore["pen_per_usd"].to_numpy())
     whole = np.where(ore["toll"].to_numpy(), 0, (pen + 50) // 100 * 100)  # deposits are in whole soles
-    paid = day + np.floor(rng.uniform(p.payment_days.low, p.payment_days.high, n)).astype(np.int64)
+    paid = day + np.floor(uniform(rng, p.payment_days, n)).astype(np.int64)
+    leaves = ore["departs"].to_numpy() // DAY
+    first = _table("ref_spot_rate").filter((c("detraction_code") == ORE) & (c("annex") == 1))["valid_from"].min()
+    must = leaves >= (np.datetime64(first) - np.datetime64(world.epoch)).astype(np.int64)
+    is_late = must & (rng.random(n) < world.parameters.defects.times(world.plan.defects).late_deposit)
+    after = np.minimum(paid, day + rng.integers(0, 4, n))
     return ore.with_columns(
         pl.Series("igv_cents", igv),
         pl.Series("detraction_base_code", np.where(on_balance, "SALDO", "TOTAL")),
         pl.Series("detraction_pct", rate),
         pl.Series("detraction_pen_cents", whole),
-        pl.Series("deposit_day", np.minimum(paid, day + rng.integers(0, 4, n))),
+        pl.Series("deposit_day", np.where(must & ~is_late, leaves - rng.integers(0, 3, n), after)),
+        pl.Series("is_late_deposit", is_late & ~ore["toll"].to_numpy()),
+        pl.Series("advance_day", leaves - rng.integers(1, 6, n)),
         pl.Series("paid_day", paid),
     )
+
+
+def _table(name: str) -> pl.DataFrame:
+    """A seed table with validity dates."""
+    path = DBT_DIR / "seeds" / f"{name}.csv"
+    return pl.read_csv(path, schema_overrides={"detraction_code": pl.String}, try_parse_dates=True)
 
 
 def _share(cents: Ints, pct: int) -> Ints:
@@ -137,7 +152,7 @@ def _voucher(world: World, frame: pl.DataFrame, kind: str, **columns: pl.Expr) -
         pl.Series("net_cents", net), pl.Series("igv_cents", igv), pl.Series("payable_cents", net + igv)
     )
     if "detraction_code" in made.columns and "detraction_pen_cents" not in made.columns:
-        code = made["detraction_code"][0] if made.height else ORE
+        code = (*made["detraction_code"].drop_nulls().head(1), ORE)[0]  # of one kind of voucher there is one code
         total = np.where(in_soles, net + igv, _soles(net + igv, rate))
         pct = spot_pct(code, day, world)
         due = (np.round(total * pct / 100).astype(np.int64) + 50) // 100 * 100
@@ -160,6 +175,7 @@ def _pit_sales(world: World, money: Money) -> pl.DataFrame:
         counterparty=pl.when(is_04).then("operator_id").otherwise("collector_id"),
         usd_cents=c("value_cents"), currency_code=pl.when(is_04).then(pl.lit("PEN")).otherwise(pl.lit("USD")),
         form=c("form"), quantity_g=c("wet_g"), registration_id=c("registration_id"), payment_form=pl.lit("Contado"),
+        detraction_code=pl.when(is_04).then(None).otherwise(pl.lit(ORE)), own_registration_id=c("registration_id"), status=c("status"),
     )  # fmt: skip
 
 
@@ -168,6 +184,7 @@ def _ore_sales(world: World, ore: pl.DataFrame) -> pl.DataFrame:
         world, ore.filter(~c("toll")), "ORE_AT_PLANT", lot_id=c("load_id"), type_code=pl.lit("01"), day=c("settled_day") + 1,
         issuer=c("invoicing_id"), counterparty=c("plant_id"), usd_cents=c("value_cents"), currency_code=pl.lit("USD"),
         form=c("form"), quantity_g=(c("payable_t") * 1e6).round().cast(pl.Int64), registration_id=c("used_registration_id"),
+        own_registration_id=c("registration_id"), status=c("status"),
         payment_form=pl.lit("Credito"), due_day=c("paid_day"), detraction_code=pl.lit(ORE), detraction_pct=c("detraction_pct"),
         detraction_pen_cents=c("detraction_pen_cents"), waybill_of=c("load_id"),
     )  # fmt: skip
@@ -180,7 +197,7 @@ def _provisional_and_final(world: World, money: Money) -> list[pl.DataFrame]:
         c("provisional_day").alias("first_day"), c("owner_id").alias("issuer"), c("trader_id").alias("counterparty"),
     )  # fmt: skip
     shipped = money.exports.with_columns(
-        c("provisional_fob_cents").alias("first"), (c("fob_cents") - c("provisional_fob_cents")).alias("rest"),
+        c("provisional_value_cents").alias("first"), (c("final_value_cents") - c("provisional_value_cents")).alias("rest"),
         c("shipped_day").alias("first_day"), c("regularised_day").alias("final_day"), c("trader_id").alias("issuer"),
         pl.lit(ABROAD).cast(pl.Int64).alias("counterparty"),
     )  # fmt: skip
@@ -202,7 +219,7 @@ def _provisional_and_final(world: World, money: Money) -> list[pl.DataFrame]:
             made.append(
                 _voucher(
                     world, rest.filter(c("rest").sign() == sign), f"{kind}_FINAL", type_code=pl.lit(type_code),
-                    day=c("final_day"), usd_cents=c("rest").abs(), affects_kind=pl.lit(kind), **common,
+                    day=c("final_day"), usd_cents=c("rest").abs(), affects_kind=pl.lit(kind), **common, **(spot if type_code == "01" else {}),
                 )
             )  # fmt: skip
     return made
@@ -211,7 +228,7 @@ def _provisional_and_final(world: World, money: Money) -> list[pl.DataFrame]:
 def _services(world: World, money: Money, kind: str) -> pl.DataFrame:
     """Vouchers that follow a payment as it is: resales and services."""
     paid = money.transfers.filter(c("kind") == kind)
-    spot = {"detraction_code": pl.lit(_SPOT_OF_SERVICE[kind])} if kind in _SPOT_OF_SERVICE else {}
+    spot = {"detraction_code": pl.lit(_SPOT_OF[kind])} if kind in _SPOT_OF else {}
     is_ore = kind == "ORE_BETWEEN_COLLECTORS"
     return _voucher(
         world, paid, kind, lot_id=c("lot_id"), type_code=pl.lit("01"), day=c("day"), issuer=c("invoicing_id"),
@@ -245,7 +262,10 @@ def _waybills(world: World, carried: pl.DataFrame, lot: str, mass: str) -> list[
         "lot_id": c(lot), "day": c("departs") // DAY, "minute": c("departs") % DAY, "counterparty": c("receiver"), "form": c("form"),
         "quantity_g": c(mass), "gross_weight_g": c(mass), "truck": c("truck"), "origin_ubigeo": c("origin_ubigeo"),
         "destination_ubigeo": c("destination_ubigeo"), "transfer_reason_code": c("reason"),
-        "registration_id": c("used_registration_id") if is_ore else pl.lit(None, dtype=pl.Int64),
+        **(
+            {"registration_id": c("used_registration_id"), "own_registration_id": c("registration_id"), "status": c("status")}
+            if is_ore else {}
+        ),
     }  # fmt: skip
     sent = carried.select(
         pl.lit("WAYBILL_SENDER").alias("kind"), pl.lit("09").alias("type_code"), c("sender").alias("issuer"),
@@ -287,17 +307,31 @@ def _base36(number: int) -> str:
 
 
 def _referred(frame: pl.DataFrame) -> pl.DataFrame:
-    """Documents with the number of the waybill or the invoice that they name."""
+    """Documents with the number of the waybill or the invoice that they name.
+
+    A sale and a carrier's waybill name the sender's waybill, a carriage its carrier's, a final voucher its first one.
+    """
     spelled = pl.format("{}-{}", "series", "number")
-    sent = frame.filter(c("kind") == "WAYBILL_SENDER").select(
-        c("lot_id").alias("waybill_of"), spelled.alias("related_waybill"), c("issuer").alias("related_issuer")
+
+    def numbers(kinds: list[str], *names: pl.Expr) -> pl.DataFrame:
+        return frame.filter(c("kind").is_in(kinds)).select(*names)
+
+    sent = numbers(["WAYBILL_SENDER"], c("lot_id").alias("waybill_of"), spelled.alias("sent"))
+    carried = numbers(["WAYBILL_CARRIER"], pl.lit("HAULAGE").alias("kind"), "lot_id", spelled.alias("carried"))
+    first = numbers(
+        ["CONCENTRATE", "EXPORT"], c("kind").alias("affects_kind"), "lot_id", spelled.alias("affected_document")
     )
-    first = frame.filter(c("kind").is_in(["CONCENTRATE", "EXPORT"])).select(
-        c("kind").alias("affects_kind"), "lot_id", spelled.alias("affected_document")
-    )
-    return frame.join(sent, on="waybill_of", how="left", maintain_order="left").join(
-        first, on=["affects_kind", "lot_id"], how="left", maintain_order="left"
-    )
+    return (
+        frame.join(sent, on="waybill_of", how="left", maintain_order="left")
+        .join(carried, on=["kind", "lot_id"], how="left", maintain_order="left")
+        .join(first, on=["affects_kind", "lot_id"], how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce("sent", "carried").alias("related_waybill"),
+            pl.when(c("sent").is_not_null()).then(pl.lit("09"))
+            .when(c("carried").is_not_null()).then(pl.lit("31")).alias("related_waybill_type"),
+        )
+        .drop("sent", "carried")
+    )  # fmt: skip
 
 
 def _linked(rows: pl.DataFrame, frame: pl.DataFrame, lot: str, kinds: dict[str, str]) -> pl.DataFrame:

@@ -95,6 +95,7 @@ def make_firms(p: TradeParameters, seed: int, size: float, departments: list[str
             "handling_loss_pct": _draw(rng, t.handling_loss_pct, plants, 1),
             "assay_fee_usd": _draw(rng, t.assay_fee_usd, plants, 0),
             "loading_pen_per_wmt": _draw(rng, t.loading_pen_per_wmt, plants, 0),
+            "has_own_codes": rng.random(plants) < p.own_lot_codes,
             "deducts_freight": rng.random(plants) < t.freight_deducted_share,
             "detraction_on_balance": rng.random(plants) < t.detraction_on_balance_share,
             "median_umpire": rng.random(plants) < p.median_umpire_rule,

@@ -12,9 +12,9 @@ import dataclasses
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.dice import Floats, Ints, beta_between, lognormal, pick, stream
+from pipelines.simulator.dice import Floats, Ints, beta_between, lognormal, pick, stream, uniform
 from pipelines.simulator.firms import sized
-from pipelines.simulator.parameters import Bell, Range, Skewed
+from pipelines.simulator.parameters import Bell, Skewed
 from pipelines.simulator.registry import status_on
 from pipelines.simulator.settlement import dry_g
 from pipelines.simulator.world import World
@@ -33,13 +33,12 @@ class Flow:
     Attributes:
         pits: one row per ore lot as sold at the pit. lot_id, registration_id, operator_id, form, pit_day,
             wet_g, dry_g, copper_g, grades (`cu` and ELEMENTS), moisture_pct, recovery_frac, collector_id (null),
-            blend (null where not blended), load_row.
+            leaves_pit, leaves (with its blend; minutes), blend (the first lot of its blend, or null).
         loads: one row per truck load that goes to a plant: load_id, seller_id (agent who sends it), reseller_id
             (a second collector, or null), toll (owner keeps the product), plant_id, registration_id and operator_id (those
-            of the load's largest ore lot), trip, masses, grades, departs, arrives (minutes), received_wet_g,
+            of the load's largest ore lot), plant_lot_id (the plant's code for it), trip, masses, grades, departs, arrives (minutes), received_wet_g,
             campaign.
-        trips: trip, truck, haulier_id, distance_km, departs, arrives; of loads and of products.
-        blends: blend, collector_id, day.
+        trips: trip, truck, haulier_id, straight_km, distance_km, departs, arrives; of loads and of products.
         campaigns: campaign, plant_id, owner_id, kind (COMPRA, MAQUILA), started_day, ended_day, fed_dry_g,
             fed_copper_g, product_dry_g, product_copper_g, tailings_dry_g, tailings_copper_g, form.
         products: lot_id, campaign, owner_id, plant_id, trader_id, form, masses, grades, trip, departs, arrives,
@@ -51,7 +50,6 @@ class Flow:
     pits: pl.DataFrame
     loads: pl.DataFrame
     trips: pl.DataFrame
-    blends: pl.DataFrame
     campaigns: pl.DataFrame
     products: pl.DataFrame
     shipments: pl.DataFrame
@@ -61,15 +59,15 @@ class Flow:
 def make_flow(world: World, chunk: int) -> Flow:
     """The physical truth of one chunk; depends on the world and the chunk's number alone."""
     pits = _pits(world, chunk)
-    pits, blends = _blends(world, pits)
+    pits = _blends(world, pits)
     loads = _loads(world, chunk, pits)
     loads, trips = _ore_trips(world, chunk, loads)
-    loads, campaigns = _campaigns(world, chunk, loads)
+    loads, campaigns = _campaigns(world, chunk, _coded_by_plants(world, chunk, loads))
     products = _products(world, chunk, campaigns)
     edges = pl.concat([_blend_edges(pits, loads), _campaign_edges(loads, campaigns, products)])
     products, more_trips = _product_trips(world, chunk, products, trips.height)
     products, shipments = _shipments(world, chunk, products)
-    return Flow(pits, loads, pl.concat([trips, more_trips]), blends, campaigns, products, shipments, edges)
+    return Flow(pits, loads, pl.concat([trips, more_trips]), campaigns, products, shipments, edges)
 
 
 # --- the pit ------------------------------------------------------------------------------------------
@@ -95,7 +93,7 @@ def _pits(world: World, chunk: int) -> pl.DataFrame:
     mass = p.lot_wet_t
     wet_t = np.clip(lognormal(rng, mass.median, mass.p95, n), mass.minimum, mass.maximum)
     wet_t = np.where(small, rng.uniform(mass.minimum, mass.maximum / 2, n), wet_t)
-    wet_g = np.round(wet_t * 100).astype(np.int64) * 10 * _KG  # scales read steps of 10 kg
+    wet_g = np.round(wet_t * 100).astype(np.int64) * 10 * _KG  # pit scales read steps of 10 kg
     frame = {"cu": np.empty(n), "moisture_pct": np.empty(n), "recovery_frac": np.empty(n), "soluble_share": np.empty(n)}
     for name, form in p.forms.items():
         at = forms == name
@@ -106,8 +104,8 @@ def _pits(world: World, chunk: int) -> pl.DataFrame:
             ("recovery_frac", form.recovery),
             ("soluble_share", form.soluble_share),
         ):
-            frame[column][at] = _uniform(rng, band, size)
-    far = _by_group(departments, p.routes_km, lambda band, size: np.full(size, band.mean), float)
+            frame[column][at] = uniform(rng, band, size)
+    far = world.roads.expected_km(registrations)
     frame["cu"] = np.minimum(
         frame["cu"] + p.richer_pct_per_100_km * far / 100, max(form.copper.high for form in p.forms.values())
     )
@@ -124,7 +122,7 @@ def _pits(world: World, chunk: int) -> pl.DataFrame:
     }
     through = rng.random(n) < p.through_collector
     collectors = _collectors(world, rng, departments)
-    pit_day = leaves // DAY - np.floor(_uniform(rng, p.days_at_pit, n) + 0.5).astype(np.int64)
+    pit_day = leaves // DAY - np.floor(uniform(rng, p.days_at_pit, n) + 0.5).astype(np.int64)
     return pl.DataFrame(
         {
             "lot": lots,
@@ -133,8 +131,7 @@ def _pits(world: World, chunk: int) -> pl.DataFrame:
             "department_code": departments,
             "form": forms.astype(str),
             "pit_day": np.maximum(pit_day, 0),
-            "leaves": leaves,
-            "is_small": small,
+            "leaves_pit": leaves,
             "wet_g": wet_g,
             "dry_g": dry,
             "copper_g": copper,
@@ -145,7 +142,7 @@ def _pits(world: World, chunk: int) -> pl.DataFrame:
             "wants_blend": rng.random(n) < p.blended,
         }
     ).with_columns(
-        pl.format("M{}", pl.col("lot").cast(pl.String).str.zfill(8)).alias("lot_id"),
+        pl.format("M{}", pl.col("lot").cast(pl.String).str.zfill(9)).alias("lot_id"),
         pl.when("through_collector").then("collector_id").alias("collector_id"),
     )
 
@@ -160,12 +157,16 @@ def _sellers(world: World, rng: np.random.Generator, days: Ints) -> Ints:
         (everyone["inscription_date"].to_numpy() - np.datetime64(world.epoch)).astype("timedelta64[D]").astype(np.int64)
     )
     months = world.date_of(days).dt.truncate("1mo")
+    # a lot may wait until the month after: who is excluded by then sells as an excluded one
+    later = np.timedelta64(31 + p.wait_days["blend"], "D")
     chosen = np.empty(len(days), dtype=np.int64)
     rate = min(world.plan.defects, 1.0)
     activity = p.activity_by_status | {"EXCLUIDO": p.activity_by_status["EXCLUIDO"] * rate}
     for month in months.unique().sort():
         at = (months == month).to_numpy()
-        status = status_on(world.registry, ids, np.full(len(ids), np.datetime64(month, "D")))
+        start = np.full(len(ids), np.datetime64(month, "D"))
+        status = status_on(world.registry, ids, start)
+        status[status_on(world.registry, ids, start + later) == "EXCLUIDO"] = "EXCLUIDO"
         active = np.zeros(len(ids))
         for name, share in activity.items():
             active[status == name] = share
@@ -193,36 +194,32 @@ def _collectors(world: World, rng: np.random.Generator, departments: np.ndarray)
 # --- blends and loads ---------------------------------------------------------------------------------
 
 
-def _blends(world: World, pits: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Collectors mix lots that arrive one after the other; a blend leaves when its last lot is there."""
-    low, high = world.parameters.trade.blend_lots
+def _blends(world: World, pits: pl.DataFrame) -> pl.DataFrame:
+    """Collectors mix lots of one way of winning that come within a few days; a blend leaves when its last lot is there."""
+    p = world.parameters.trade
+    low, high = p.blend_lots
     size = low + pl.col("collector_id") % (high - low + 1)
     mixed = (
         pits.filter(pl.col("through_collector") & pl.col("wants_blend"))
-        .sort("collector_id", "lot")
-        .with_columns((pl.int_range(pl.len()).over("collector_id") // size).alias("part"))
-        .filter(pl.len().over("collector_id", "part") > 1)
-        .with_columns(
-            pl.col("leaves").max().over("collector_id", "part"),
-            pl.col("lot").first().over("collector_id", "part").alias("blend"),
+        .select(
+            "lot",
+            "leaves_pit",
+            "collector_id",
+            (pl.col("form") == LEACHED).alias("is_leached"),
+            (pl.col("leaves_pit") // (p.wait_days["blend"] * DAY)).alias("days"),
         )
+        .sort("collector_id", "is_leached", "lot")
+        .with_columns((pl.int_range(pl.len()).over("collector_id", "is_leached", "days") // size).alias("part"))
     )
-    pits = (
-        pits.join(
-            mixed.select("lot", "blend", pl.col("leaves").alias("together")),
-            on="lot",
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(pl.coalesce("together", "leaves").alias("leaves"))
-        .drop("together", "wants_blend")
+    heap = ["collector_id", "is_leached", "days", "part"]
+    mixed = mixed.filter(pl.len().over(heap) > 1).select(
+        "lot", pl.col("leaves_pit").max().over(heap).alias("leaves"), pl.col("lot").first().over(heap).alias("blend")
     )
-    blends = (
-        mixed.group_by("blend", maintain_order=True)
-        .agg(pl.col("collector_id").first(), (pl.col("leaves").first() // DAY).alias("day"))
-        .sort("blend")
+    return (
+        pits.join(mixed, on="lot", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("leaves", "leaves_pit").alias("leaves"))
+        .drop("wants_blend")
     )
-    return pits, blends
 
 
 def _loads(world: World, chunk: int, pits: pl.DataFrame) -> pl.DataFrame:
@@ -273,7 +270,7 @@ def _loads(world: World, chunk: int, pits: pl.DataFrame) -> pl.DataFrame:
     forms = frame["form"].to_numpy()[biggest]
     return frame.select(
         "lot",
-        pl.format("L{}", pl.col("lot").cast(pl.String).str.zfill(8)).alias("load_id"),
+        pl.format("L{}", pl.col("lot").cast(pl.String).str.zfill(9)).alias("load_id"),
         pl.col("mix"),
         pl.Series("registration_id", frame["registration_id"].to_numpy()[biggest]),
         pl.Series("operator_id", frame["operator_id"].to_numpy()[biggest]),
@@ -286,7 +283,7 @@ def _loads(world: World, chunk: int, pits: pl.DataFrame) -> pl.DataFrame:
         pl.Series("toll", toll),
         pl.Series("plant_id", plant),
         "leaves",
-        "is_small",
+        pl.Series("last_pit_day", np.maximum.reduceat(frame["pit_day"].to_numpy(), starts)[group]),
         *(pl.Series(name, values) for name, values in columns.items()),
         pl.Series("is_sacked", rng.random(n) < p.sacked),
     ).sort("lot")
@@ -320,7 +317,7 @@ def _ore_trips(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
     p, rng = world.parameters.trade, stream(world.seed, "roads", chunk)
     key = ["plant_id", "department_code"]
     small = (
-        loads.filter("is_small")
+        loads.filter(pl.col("wet_g") <= p.lot_wet_t.maximum / 2 * 1e6)
         .sort(*key, "leaves", "lot")
         .with_columns((pl.int_range(pl.len()).over(key) // 2).alias("couple"))
         .with_columns(
@@ -336,25 +333,22 @@ def _ore_trips(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
         .with_columns(
             pl.coalesce("together", "leaves").alias("departs"), pl.coalesce("truck_of", "lot").alias("truck_of")
         )
-        .drop("together", "leaves", "is_small")
+        .drop("together", "leaves")
     )
     trips = (
         loads.group_by("truck_of", maintain_order=True)
-        .agg(pl.col("departs").first(), pl.col("department_code").first(), pl.col("plant_id").first())
+        .agg(pl.col("departs").first(), pl.col("registration_id").first(), pl.col("plant_id").first())
         .sort("departs", "truck_of")
     )
-    n = trips.height
-    distance = _by_group(
-        trips["department_code"].to_numpy(), p.routes_km, lambda band, size: _bell(rng, band, size), float
-    )
-    trips = _on_trucks(world, chunk, rng, trips, distance, 0)
+    ends = trips["registration_id"].to_numpy(), trips["plant_id"].to_numpy() - world.first_firm
+    trips = trips.with_columns(pl.Series("straight_km", np.round(world.roads.straight_km(*ends), 1)))
+    trips = _on_trucks(world, chunk, rng, trips, world.roads.road_km(rng, *ends), 0)
     loads = loads.join(trips.select("truck_of", "trip", "arrives"), on="truck_of", how="left", maintain_order="left")
-    lost = _uniform(rng, p.transit_water_loss_frac, loads.height)
+    lost = uniform(rng, p.transit_water_loss_frac, loads.height)
     water = loads["wet_g"].to_numpy() - loads["dry_g"].to_numpy()
     dried = np.minimum(np.round(loads["wet_g"].to_numpy() * lost / (10 * _KG)).astype(np.int64) * 10 * _KG, water // 2)
     loads = loads.with_columns(pl.Series("received_wet_g", loads["wet_g"].to_numpy() - dried))
-    assert n == trips.height
-    return loads.drop("truck_of"), trips.drop("truck_of", "department_code", "plant_id")
+    return loads.drop("truck_of"), trips.drop("truck_of", "registration_id", "plant_id")
 
 
 def _on_trucks(
@@ -363,15 +357,27 @@ def _on_trucks(
     """Trucks take turns in order of departure; two pools by turns of chunks, so none is in two places at once."""
     p, n = world.parameters.trade, trips.height
     truck = (np.arange(n) + chunk * 7919) % world.trucks + (chunk % 2) * world.trucks
-    minutes = np.ceil(distance / _uniform(rng, p.speed_km_per_h, n) * 60).astype(np.int64)
-    hauliers, trucks = world.firms.count["haulier"], truck
+    minutes = np.ceil(distance / uniform(rng, p.speed_km_per_h, n) * 60).astype(np.int64)
     return trips.with_columns(
         pl.Series("trip", chunk * world.plan.chunk_lots * 2 + first + np.arange(n)),
-        pl.Series("truck", trucks),
-        pl.Series("haulier_id", world.first_firm + world.firms.first["haulier"] + trucks % hauliers),
+        pl.Series("truck", truck),
+        pl.Series("haulier_id", world.first_firm + world.firms.first["haulier"] + truck % world.firms.count["haulier"]),
         pl.Series("distance_km", np.round(distance, 1)),
         pl.Series("arrives", trips["departs"].to_numpy() + minutes),
     )
+
+
+def _coded_by_plants(world: World, chunk: int, loads: pl.DataFrame) -> pl.DataFrame:
+    """`plant_lot_id`: the code by which the plant's papers call the load; some plants number anew, by arrival."""
+    first = world.first_firm + world.firms.first["plant"]
+    plant = loads["plant_id"].to_numpy() - first
+    start = chunk * world.plan.chunk_lots
+    nth = loads.select(start + pl.struct("arrives", "lot").rank("ordinal").over("plant_id").cast(pl.Int64)).to_series()
+    own = pl.format(
+        "P{}-{}", pl.lit(pl.Series(plant)).cast(pl.String).str.zfill(2), pl.lit(nth).cast(pl.String).str.zfill(9)
+    )
+    anew = pl.lit(pl.Series(world.firms.plants["has_own_codes"][plant]))
+    return loads.with_columns(pl.when(anew).then(own).otherwise("load_id").alias("plant_lot_id"))
 
 
 # --- the plant ----------------------------------------------------------------------------------------
@@ -382,6 +388,7 @@ def _campaigns(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
     p, rng = world.parameters.trade, stream(world.seed, "campaigns", chunk)
     kind = pl.when("toll").then(pl.lit("MAQUILA")).otherwise(pl.lit("COMPRA"))
     size = pl.when("toll").then(p.campaign_lots["MAQUILA"]).otherwise(p.campaign_lots["COMPRA"])
+    wait = pl.when("toll").then(p.wait_days["MAQUILA"]).otherwise(p.wait_days["COMPRA"])
     key = ["plant_id", "leached", "kind", "account"]
     fed = (
         loads.with_columns(
@@ -389,10 +396,11 @@ def _campaigns(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
             (pl.col("form") == LEACHED).alias("leached"),
             pl.when("toll").then("owner_id").otherwise("plant_id").alias("account"),
         )
+        .with_columns((pl.col("arrives") // (wait * DAY)).alias("days"))
         .sort(*key, "arrives", "lot")
-        .with_columns((pl.int_range(pl.len()).over(key) // size).alias("part"))
+        .with_columns((pl.int_range(pl.len()).over(*key, "days") // size).alias("part"))
     )
-    ids = fed.select(pl.struct(*key, "part").rle_id()).to_series().to_numpy().astype(np.int64)
+    ids = fed.select(pl.struct(*key, "days", "part").rle_id()).to_series().to_numpy().astype(np.int64)
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
     n = len(starts)
     copper, dry = fed["copper_g"].to_numpy(), fed["dry_g"].to_numpy()
@@ -405,7 +413,7 @@ def _campaigns(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
     started = (
         np.maximum.reduceat(fed["arrives"].to_numpy(), starts) // DAY
         + 1
-        + np.floor(_uniform(rng, p.days_to_campaign, n)).astype(np.int64)
+        + np.floor(uniform(rng, p.days_to_campaign, n)).astype(np.int64)
     )
     weights = fed["dry_g"].to_numpy().astype(float)
     elements = {}
@@ -437,7 +445,7 @@ def _campaigns(world: World, chunk: int, loads: pl.DataFrame) -> tuple[pl.DataFr
 def _products(world: World, chunk: int, campaigns: pl.DataFrame) -> pl.DataFrame:
     """A campaign's concentrate or cement in lots of a truck."""
     p, rng = world.parameters.trade, stream(world.seed, "products", chunk)
-    moisture = _uniform(rng, p.concentrate_moisture_pct, campaigns.height)
+    moisture = uniform(rng, p.concentrate_moisture_pct, campaigns.height)
     wet = np.floor(campaigns["product_dry_g"].to_numpy() / (1 - moisture / 100) + 0.5).astype(np.int64)
     pieces = np.maximum(1, np.ceil(wet / (p.concentrate_lot_wet_t * 1e6)).astype(np.int64))
     row = np.repeat(np.arange(campaigns.height), pieces)
@@ -456,7 +464,7 @@ def _products(world: World, chunk: int, campaigns: pl.DataFrame) -> pl.DataFrame
     ready = campaigns["ended_day"].to_numpy()[row] * DAY + rng.integers(1 * DAY, 6 * DAY, n)
     return campaigns[row].select(
         pl.Series("number", number),
-        pl.format("K{}", pl.Series("number", number).cast(pl.String).str.zfill(8)).alias("lot_id"),
+        pl.format("K{}", pl.Series("number", number).cast(pl.String).str.zfill(9)).alias("lot_id"),
         "campaign", "plant_id", "owner_id", "form",
         *(pl.Series(name, values) for name, values in masses.items()),
         pl.Series("cu", masses["copper_g"] / np.maximum(masses["dry_g"], 1) * 100),
@@ -470,20 +478,30 @@ def _products(world: World, chunk: int, campaigns: pl.DataFrame) -> pl.DataFrame
 def _product_trips(world: World, chunk: int, products: pl.DataFrame, first: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Products go to the traders' stores in the port, a lot a truck."""
     rng = stream(world.seed, "port roads", chunk)
-    trips = products.select("number", "departs").sort("departs", "number")
-    trips = _on_trucks(world, chunk, rng, trips, _bell(rng, world.parameters.trade.port_km, trips.height), first)
+    trips = products.select("number", "departs", "plant_id", "trader_id").sort("departs", "number")
+    ends = (trips[end].to_numpy() - world.first_firm for end in ("plant_id", "trader_id"))
+    straight, road = world.roads.port_km(rng, *ends)
+    trips = trips.drop("plant_id", "trader_id").with_columns(pl.Series("straight_km", np.round(straight, 1)))
+    trips = _on_trucks(world, chunk, rng, trips, road, first)
     # the port's trucks are others than the ore's
     trips = trips.with_columns(pl.col("truck") + 2 * world.trucks)
     products = products.join(trips.select("number", "trip", "arrives"), on="number", how="left", maintain_order="left")
-    return products, trips.drop("number").select("departs", "trip", "truck", "haulier_id", "distance_km", "arrives")
+    return products, trips.drop("number").select(
+        "departs", "straight_km", "trip", "truck", "haulier_id", "distance_km", "arrives"
+    )
 
 
 def _shipments(world: World, chunk: int, products: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A trader ships one form together, in order of arrival."""
     p, rng = world.parameters.trade, stream(world.seed, "shipments", chunk)
     shipped = products.select("number", "trader_id", "form", "arrives").sort("trader_id", "form", "arrives", "number")
-    shipped = shipped.with_columns((pl.int_range(pl.len()).over("trader_id", "form") // p.shipment_lots).alias("part"))
-    ids = shipped.select(pl.struct("trader_id", "form", "part").rle_id()).to_series().to_numpy().astype(np.int64)
+    days = (pl.col("arrives") // (p.wait_days["shipment"] * DAY)).alias("days")
+    shipped = shipped.with_columns(days).with_columns(
+        (pl.int_range(pl.len()).over("trader_id", "form", "days") // p.shipment_lots).alias("part")
+    )
+    ids = (
+        shipped.select(pl.struct("trader_id", "form", "days", "part").rle_id()).to_series().to_numpy().astype(np.int64)
+    )
     starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
     n = len(starts)
     ready = np.maximum.reduceat(shipped["arrives"].to_numpy(), starts) // DAY
@@ -491,8 +509,8 @@ def _shipments(world: World, chunk: int, products: pl.DataFrame) -> tuple[pl.Dat
         {
             "shipment": chunk * world.plan.chunk_lots + np.arange(n),
             "trader_id": shipped["trader_id"].to_numpy()[starts],
-            "shipped_day": ready + np.floor(_uniform(rng, p.days_to_ship, n)).astype(np.int64),
-            "regularised_after": np.floor(_uniform(rng, p.days_to_regularise, n)).astype(np.int64),
+            "shipped_day": ready + np.floor(uniform(rng, p.days_to_ship, n)).astype(np.int64),
+            "regularised_after": np.floor(uniform(rng, p.days_to_regularise, n)).astype(np.int64),
             "destination": np.array(list(p.destinations))[pick(rng, list(p.destinations.values()), n)],
         }
     )
@@ -527,7 +545,7 @@ def _campaign_edges(loads: pl.DataFrame, campaigns: pl.DataFrame, products: pl.D
     taken = products.select("campaign", pl.col("lot_id").alias("to_lot_id"), pl.col("copper_g").alias("into"))
     left = fed.select(
         pl.col("load_id").alias("from_lot_id"),
-        pl.format("R{}", pl.col("campaign").cast(pl.String).str.zfill(8)).alias("to_lot_id"),
+        pl.format("R{}", pl.col("campaign").cast(pl.String).str.zfill(9)).alias("to_lot_id"),
         pl.Series("copper_g", fed["copper_g"].to_numpy() - won),
     )
     return pl.concat([_share(given, taken, "campaign"), left])
@@ -555,10 +573,6 @@ def _share(given: pl.DataFrame, taken: pl.DataFrame, key: str) -> pl.DataFrame:
 
 
 # --- draws --------------------------------------------------------------------------------------------
-
-
-def _uniform(rng: np.random.Generator, band: Range, size: int) -> Floats:
-    return rng.uniform(band.low, band.high, size)
 
 
 def _bell(rng: np.random.Generator, band: Bell, size: int) -> Floats:

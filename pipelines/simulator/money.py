@@ -12,11 +12,11 @@ import dataclasses
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.dice import Floats, Ints, beta_between, pick, stream
+from pipelines.simulator.dice import Floats, Ints, beta_between, pick, stream, uniform
 from pipelines.simulator.firms import sized
 from pipelines.simulator.flow import DAY, ELEMENTS, Flow
 from pipelines.simulator.parameters import ExportTerms, Range, TraderTerms
-from pipelines.simulator.payments import ABROAD, Sales, make_transfers
+from pipelines.simulator.payments import Sales, make_transfers
 from pipelines.simulator.registry import status_on
 from pipelines.simulator.settlement import Terms, Valuation, cents, value_per_dmt
 from pipelines.simulator.world import World
@@ -26,6 +26,8 @@ c = pl.col
 #: Statuses of a registration that may sell.
 GOOD_STANDING = ("VIGENTE", "REINCORPORADO", "FORMALIZADO")
 GRADES = ("cu", *ELEMENTS)
+_NOBODY = -1
+_LEAST_AFTER_FREIGHT_CENTS = 50_000
 #: Decimals that certificates show.
 _DECIMALS = {"cu": 2, "as": 3, "sb": 3, "bi": 3, "pb_zn": 2, "ag": 1, "au": 2}
 
@@ -41,7 +43,7 @@ class Money:
         resales: a row per load that one collector sold to another.
         concentrate: a row per product lot with its provisional and final settlement.
         exports: a row per product lot with provisional and regularised FOB.
-        assays: lot_id, laboratory_id, requested_by, day, moisture and grades, true_cu.
+        assays: lot_id, laboratory_id, requested_by, requester_id, day, moisture and grades.
         transfers: kind, lot_id, payee_id, payer_id, invoicing_id, day, usd_cents, dry_g, copper_g.
     """
 
@@ -67,9 +69,10 @@ def make_money(world: World, flow: Flow, chunk: int) -> Money:
 
 
 def biased_plants(world: World) -> np.ndarray:
-    """Whether each plant's laboratory reads low (a labelled defect)."""
+    """Whether each plant's laboratory reads low (a labelled defect); where any may, one at least does."""
     p = world.parameters.defects.times(world.plan.defects)
-    return stream(world.seed, "biased plants").random(world.firms.count["plant"]) < p.assay_bias
+    drawn = stream(world.seed, "biased plants").random(world.firms.count["plant"])
+    return (drawn < p.assay_bias) | ((drawn == drawn.min()) & (p.assay_bias > 0))
 
 
 # --- ore ----------------------------------------------------------------------------------------------
@@ -78,13 +81,16 @@ def biased_plants(world: World) -> np.ndarray:
 def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
     p, rng = world.parameters.trade, stream(world.seed, "ore settlements", chunk)
     loads = flow.loads.join(
-        flow.trips.select("trip", "truck", "haulier_id", "distance_km"), on="trip", how="left", maintain_order="left"
+        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"),
+        on="trip",
+        how="left",
+        maintain_order="left",
     )
     n = loads.height
     plant = loads["plant_id"].to_numpy() - world.first_firm - world.firms.first["plant"]
     terms = {name: values[plant] for name, values in world.firms.plants.items()}
     arrived = loads["arrives"].to_numpy() // DAY
-    settled = arrived + 2 + np.floor(_uniform(rng, p.assay_days, n)).astype(np.int64)
+    settled = arrived + 2 + np.floor(uniform(rng, p.assay_days, n)).astype(np.int64)
 
     wet_t = _half_up(loads["received_wet_g"].to_numpy() / 1e6, 3)
     true_moisture = (1 - loads["dry_g"].to_numpy() / loads["received_wet_g"].to_numpy()) * 100
@@ -102,27 +108,28 @@ def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.D
     payable_t = _half_up(dry_t * (1 - terms["handling_loss_pct"] / 100), 3)
     price = _half_up(world.price("copper_usd_per_t", settled), 2)
     pen = world.price("pen_per_usd", settled)
-    km_rate = _uniform(rng, p.haul_usd_per_t_km, n)
+    km_rate = uniform(rng, p.haul_usd_per_t_km, n)
     freight = cents(loads["wet_g"].to_numpy() / 1e6 * loads["distance_km"].to_numpy() * km_rate)
     loading = cents(terms["loading_pen_per_wmt"] * wet_t / pen)
     fees = cents(terms["assay_fee_usd"]) + loading
 
-    def settle(freight_cents: Ints) -> tuple[Valuation, Ints]:
-        sheet = Terms(
+    def settle(freight_cents: Ints, treatment: Floats) -> tuple[Valuation, Ints]:
+        conditions = Terms(
             payable_pct=terms["payable_pct"], deduction_pct=terms["deduction_pct"], is_sequential=terms["is_sequential"],
-            price_protection_usd_per_lb=terms["protection_usd_per_lb"], treatment_usd_per_dmt=terms["maquila_usd_per_dmt"],
+            price_protection_usd_per_lb=terms["protection_usd_per_lb"], treatment_usd_per_dmt=treatment,
             refining_usd_per_lb=terms["refining_usd_per_lb"], is_truncated=terms["is_truncated"],
             penalties=_penalties(p.plant_terms.penalties),
         )  # fmt: skip
         other = (freight_cents + fees) / 100 / payable_t
-        valued = value_per_dmt(agreed, price, np.zeros(n), np.zeros(n), sheet, other)
+        valued = value_per_dmt(agreed, price, np.zeros(n), np.zeros(n), conditions, other)
         return valued, cents(_shown(valued.unit_value, terms["is_truncated"]) * payable_t)
 
-    gross, value = settle(np.where(terms["deducts_freight"], freight, 0))
-    # a plant does not deduct a freight that would leave nothing of the lot
-    deducted = np.where(terms["deducts_freight"] & (value > 50_000), freight, 0)
-    gross, value = settle(deducted)
-    value = np.maximum(value, 100)
+    _, value = settle(np.where(terms["deducts_freight"], freight, 0), terms["maquila_usd_per_dmt"])
+    # a plant does not deduct a freight, nor charges a treatment, that would leave nothing of the lot
+    deducted = np.where(terms["deducts_freight"] & (value > _LEAST_AFTER_FREIGHT_CENTS), freight, 0)
+    _, value = settle(deducted, terms["maquila_usd_per_dmt"])
+    treatment = np.where(value > 0, terms["maquila_usd_per_dmt"], 0.0)
+    sheet, value = settle(deducted, treatment)
     toll = loads["toll"].to_numpy()
 
     status = status_on(
@@ -137,11 +144,11 @@ def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.D
     fee = cents(value / 100 * beta_between(rng, fee_band.low, fee_band.high, fee_band.mean, fee_band.sd, n))
     used = _used_registrations(world, rng, loads, status, good)
     has_advance = ~toll & (rng.random(n) < p.advance_share)
-    advance = np.where(has_advance, cents(_half_up(value / 100 * _uniform(rng, p.advance_frac, n) / 100, 0) * 100), 0)
+    advance = np.where(has_advance, cents(_half_up(value / 100 * uniform(rng, p.advance_frac, n) / 100, 0) * 100), 0)
     ore = loads.with_columns(
         pl.Series("status", status),
         pl.Series("used_registration_id", used),
-        pl.Series("biller_id", np.where(has_biller, biller, ABROAD)),
+        pl.Series("biller_id", np.where(has_biller, biller, _NOBODY)),
         pl.Series("invoicing_id", np.where(has_biller, biller, loads["owner_id"].to_numpy())),
         pl.Series("biller_fee_cents", np.where(has_biller, fee, 0)),
         pl.Series("settled_day", settled),
@@ -153,8 +160,10 @@ def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.D
         *(pl.Series(f"settled_{name}", agreed[name]) for name in GRADES),
         pl.Series("price", price),
         pl.Series("pen_per_usd", pen),
-        pl.Series("penalties", np.round(gross.penalties, 4)),
-        pl.Series("unit_value", _shown(gross.unit_value, terms["is_truncated"])),
+        pl.Series("penalties", np.round(sheet.penalties, 4)),
+        pl.Series("unit_value", _shown(sheet.unit_value, terms["is_truncated"])),
+        pl.Series("treatment", treatment),
+        *(pl.Series(f"final_{name}_value", getattr(sheet, name)) for name in ("copper", "refining")),
         pl.Series("value_cents", np.where(toll, 0, value)),
         pl.Series("freight_cents", freight),
         pl.Series("freight_deducted_cents", np.where(toll, 0, deducted)),
@@ -162,13 +171,13 @@ def _ore(world: World, flow: Flow, chunk: int, biased: np.ndarray) -> tuple[pl.D
         pl.Series("advance_cents", advance),
         pl.Series("has_seller_assay", has_seller & ~toll),
         pl.Series("has_umpire", has_umpire & ~toll),
-        pl.Series("umpire_limit", np.full(n, limit)),
     )
     assays = _assay_rows(
-        world, rng, ore["load_id"], arrived + 1, moisture, true["cu"],
+        world, rng, ore["plant_lot_id"], arrived + 1, moisture,
         [("COMPRADOR", buyer, np.full(n, True)), ("VENDEDOR", seller, ore["has_seller_assay"].to_numpy()),
          ("DIRIMENTE", umpire, ore["has_umpire"].to_numpy())],
         pl.Series("soluble", np.round(agreed["cu"] * loads["soluble_share"].to_numpy(), 2)), loads["plant_id"],
+        loads["owner_id"],
     )  # fmt: skip
     return ore, assays
 
@@ -207,8 +216,7 @@ def _pit_sales(world: World, flow: Flow, ore: pl.DataFrame, chunk: int) -> tuple
     n = pits.height
     day = pits["pit_day"].to_numpy()
     price = world.price("copper_usd_per_t", day)
-    routes = {name: band.mean for name, band in p.routes_km.items()}
-    km = pits["department_code"].replace_strict(routes, default=routes["default"], return_dtype=pl.Float64).to_numpy()
+    km = world.roads.expected_km(pits["registration_id"].to_numpy())
     dry_t = pits["dry_g"].to_numpy() / 1e6
     gate = _gate_value(world, pits["cu"].to_numpy(), price, km)
     status = status_on(world.registry, pits["registration_id"].to_numpy(), world.date_of(day).to_numpy())
@@ -216,11 +224,12 @@ def _pit_sales(world: World, flow: Flow, ore: pl.DataFrame, chunk: int) -> tuple
     women = (world.people.operators["sex_code"].to_numpy() == "F")[pits["operator_id"].to_numpy()]
     collector = pits["collector_id"].to_numpy() - world.first_firm - world.firms.first["collector"]
     effect = stream(world.seed, "buyer effects").normal(0, p.buyer_effect_sd, world.firms.count["collector"])
-    share = 1 - _uniform(rng, p.collector_margin_frac, n) + effect[collector] - p.women_discount * women
-    share = share + np.where(good, _uniform(rng, p.good_standing_premium, n), 0.0)
+    share = 1 - uniform(rng, p.collector_margin_frac, n) + effect[collector] - p.women_discount * women
+    share = share + np.where(good, uniform(rng, p.good_standing_premium, n), 0.0)
     least = p.least_pit_price_frac * price * pits["cu"].to_numpy() / 100
     value = cents(np.maximum(gate * share, least) * dry_t)
-    unlawful = ~good & (rng.random(n) < p.undocumented_pit_sale)
+    natural = (world.people.operators["kind"] == "NATURAL").to_numpy()[pits["operator_id"].to_numpy()]
+    silent = ~good & (rng.random(n) < p.undocumented_pit_sale)
     sales = pits.select(
         "lot",
         "lot_id",
@@ -229,24 +238,26 @@ def _pit_sales(world: World, flow: Flow, ore: pl.DataFrame, chunk: int) -> tuple
         "collector_id",
         "form",
         "pit_day",
+        "leaves_pit",
         "wet_g",
         "dry_g",
         "copper_g",
     ).with_columns(
         pl.Series("status", status),
         pl.Series("value_cents", value),
-        pl.Series("voucher", np.where(good, "01", np.where(unlawful, "", "04"))),
+        pl.Series("voucher", np.where(silent, "", np.where(good | ~natural, "01", "04"))),
     )
     resold = ore.filter(pl.col("reseller_id") >= 0)
     km = resold["distance_km"].to_numpy()
-    leaves = resold["departs"].to_numpy() // DAY - 1
+    # the day before the road, but not before the last of its lots was bought
+    leaves = np.maximum(resold["departs"].to_numpy() // DAY - 1, resold["last_pit_day"].to_numpy())
     between = _gate_value(world, resold["cu"].to_numpy(), world.price("copper_usd_per_t", leaves), km)
     half = 1 - (p.collector_margin_frac.low + p.collector_margin_frac.high) / 4
     least = p.least_pit_price_frac * resold["price"].to_numpy() * resold["cu"].to_numpy() / 100
     resales = resold.select(
         "lot", "load_id", "seller_id", "reseller_id", "form", "wet_g", "dry_g", "copper_g"
     ).with_columns(
-        pl.Series("day", np.maximum(leaves, 0)),
+        pl.Series("day", leaves),
         pl.Series("value_cents", cents(np.maximum(between * half, least) * resold["dry_g"].to_numpy() / 1e6)),
     )
     return sales, resales
@@ -270,17 +281,20 @@ def _concentrate(world: World, flow: Flow, chunk: int) -> tuple[pl.DataFrame, pl
     p, rng = world.parameters.trade, stream(world.seed, "concentrate settlements", chunk)
     t: TraderTerms = p.trader_terms
     lots = flow.products.join(
-        flow.trips.select("trip", "truck", "haulier_id", "distance_km"), on="trip", how="left", maintain_order="left"
+        flow.trips.select("trip", "truck", "haulier_id", "straight_km", "distance_km"),
+        on="trip",
+        how="left",
+        maintain_order="left",
     )
     n = lots.height
     trader = lots["trader_id"].to_numpy() - world.first_firm - world.firms.first["trader"]
     terms = {name: values[trader] for name, values in world.firms.traders.items()}
     arrived = lots["arrives"].to_numpy() // DAY
-    first_day = arrived + 2 + np.floor(_uniform(rng, p.assay_days, n)).astype(np.int64)
+    first_day = arrived + 2 + np.floor(uniform(rng, p.assay_days, n)).astype(np.int64)
     periods = list(p.quotational_periods)
     ahead = np.array([int(name[1:] or 0) for name in periods])[terms["period"]]
     month_end = _month_end_day(world, arrived, ahead)
-    final_day = np.maximum(first_day + np.floor(_uniform(rng, t.final_after_days, n)).astype(np.int64), month_end + 3)
+    final_day = np.maximum(first_day + np.floor(uniform(rng, t.final_after_days, n)).astype(np.int64), month_end + 3)
 
     wet_t = _half_up(lots["wet_g"].to_numpy() / 1e6, 3)
     true_moisture = (1 - lots["dry_g"].to_numpy() / lots["wet_g"].to_numpy()) * 100
@@ -306,17 +320,11 @@ def _concentrate(world: World, flow: Flow, chunk: int) -> tuple[pl.DataFrame, pl
     }
     columns: list[pl.Series] = []
     for stage, grades in (("provisional", seller), ("final", agreed)):
-        copper, silver, gold = prices[stage]
-        valued = value_per_dmt(grades, copper, silver, gold, sheet)
-        unit = np.round(valued.unit_value, 4)
-        columns += [
-            pl.Series(f"{stage}_price", copper), pl.Series(f"{stage}_silver", silver), pl.Series(f"{stage}_gold", gold),
-            pl.Series(f"{stage}_unit_value", unit), pl.Series(f"{stage}_value_cents", np.maximum(cents(unit * payable_t), 100)),
-            pl.Series(f"{stage}_credits", np.round(valued.credits, 4)), pl.Series(f"{stage}_penalties", np.round(valued.penalties, 4)),
-            *(pl.Series(f"{stage}_{name}", grades[name]) for name in GRADES),
-        ]  # fmt: skip
+        valued = value_per_dmt(grades, *prices[stage], sheet)
+        columns += _valued_columns(stage, prices[stage], valued, payable_t)
+        columns += [pl.Series(f"{stage}_{name}", grades[name]) for name in GRADES]
     frac = terms["provisional_frac"]
-    rate = _uniform(rng, p.haul_usd_per_t_km, n)
+    rate = uniform(rng, p.haul_usd_per_t_km, n)
     priced = lots.with_columns(*columns)
     concentrate = priced.with_columns(
         pl.Series("trader_row", trader),
@@ -335,9 +343,9 @@ def _concentrate(world: World, flow: Flow, chunk: int) -> tuple[pl.DataFrame, pl
         pl.Series("has_umpire", has_umpire),
     )
     assays = _assay_rows(
-        world, rng, lots["lot_id"], arrived + 1, moisture, true["cu"],
+        world, rng, lots["lot_id"], arrived + 1, moisture,
         [("COMPRADOR", buyer, np.full(n, True)), ("VENDEDOR", seller, np.full(n, True)), ("DIRIMENTE", umpire, has_umpire)],
-        None, lots["trader_id"],
+        None, lots["trader_id"], lots["owner_id"],
     )  # fmt: skip
     return concentrate, assays
 
@@ -376,15 +384,43 @@ def _exports(world: World, flow: Flow) -> pl.DataFrame:
         gold_payable_pct=t.gold.payable_pct, gold_minimum_g_per_dmt=t.gold.minimum_g_per_dmt,
         gold_refining_usd_per_oz=t.gold.refining_usd_per_oz,
     )  # fmt: skip
-    true = {name: lots[name].to_numpy() for name in GRADES}
+    # the port's certificate as printed: what is declared is what is paid
+    true = {name: np.round(lots[name].to_numpy(), _DECIMALS[name]) for name in GRADES}
     dry_t = lots["dry_g"].to_numpy() / 1e6
-    first = value_per_dmt(true, *(world.price(m, shipped) for m in _METALS), sheet)
-    last = value_per_dmt(true, *(world.month_mean(m, shipped, 1) for m in _METALS), sheet)
+    quoted = {
+        "provisional": tuple(_half_up(world.price(m, shipped), 2) for m in _METALS),
+        "final": tuple(_half_up(world.month_mean(m, shipped, 1), 2) for m in _METALS),
+    }
+    columns = [pl.Series(f"declared_{name}", true[name]) for name in GRADES]
+    for stage, prices in quoted.items():
+        columns += _valued_columns(stage, prices, value_per_dmt(true, *prices, sheet), dry_t)
+    known = _month_end_day(world, shipped, np.ones(n, dtype=np.int64)) + 3  # when the month's mean is known
     return lots.with_columns(
-        pl.Series("provisional_fob_cents", cents(first.unit_value * dry_t)),
-        pl.Series("fob_cents", cents(last.unit_value * dry_t)),
-        (pl.col("shipped_day") + pl.col("regularised_after")).alias("regularised_day"),
+        *columns,
+        pl.Series("treatment", treatment),
+        pl.Series("refining", refining),
+        pl.Series("regularised_day", np.maximum(shipped + lots["regularised_after"].to_numpy(), known)),
     )
+
+
+def _valued_columns(stage: str, prices: tuple[Floats, ...], valued: Valuation, dry_t: Floats) -> list[pl.Series]:
+    """Prices, terms of the value and value of one settlement, as columns named after its stage."""
+    copper, silver, gold = prices
+    unit = np.round(valued.unit_value, 4)
+    parts = {
+        "copper_value": valued.copper,
+        "refining_value": valued.refining,
+        "credits": valued.credits,
+        "penalties": valued.penalties,
+    }
+    return [
+        *(
+            pl.Series(f"{stage}_{n}", v)
+            for n, v in (("price", copper), ("silver", silver), ("gold", gold), ("unit_value", unit))
+        ),
+        *(pl.Series(f"{stage}_{name}", np.round(values, 4)) for name, values in parts.items()),
+        pl.Series(f"{stage}_value_cents", np.maximum(cents(unit * dry_t), 100)),
+    ]
 
 
 # --- assays -------------------------------------------------------------------------------------------
@@ -422,8 +458,9 @@ def _agree(
 
 
 def _assay_rows(
-    world: World, rng: np.random.Generator, lot_ids: pl.Series, day: Ints, moisture: Floats, true_cu: Floats,
+    world: World, rng: np.random.Generator, lot_ids: pl.Series, day: Ints, moisture: Floats,
     parties: list[tuple[str, dict[str, Floats], np.ndarray]], soluble: pl.Series | None, buyer_ids: pl.Series,
+    seller_ids: pl.Series,
 ) -> pl.DataFrame:  # fmt: skip
     """Certificates: the buyer's from its own laboratory, the others' from independent ones."""
     made = []
@@ -436,11 +473,11 @@ def _assay_rows(
                     "lot_id": lot_ids.filter(pl.Series(asked)),
                     "laboratory_id": buyer_ids.to_numpy()[asked] if who == "COMPRADOR" else independent,
                     "requested_by": [who] * n,
+                    "requester_id": (seller_ids if who == "VENDEDOR" else buyer_ids).to_numpy()[asked],
                     "day": day[asked] + {"COMPRADOR": 0, "VENDEDOR": 0, "DIRIMENTE": 2}[who],
                     "moisture_pct": moisture[asked],
                     "soluble": soluble.to_numpy()[asked] if soluble is not None else np.full(n, np.nan),
                     **{name: grades[name][asked] for name in GRADES},
-                    "true_cu": true_cu[asked],
                 }
             )
         )
@@ -462,7 +499,3 @@ def _half_up(values: Floats, digits: int) -> Floats:
 def _shown(unit_value: Floats, is_truncated: np.ndarray) -> Floats:
     """The value per dry tonne as the sheet shows it: cut at the cent, or with four decimals."""
     return np.where(is_truncated, unit_value, np.round(unit_value, 4))
-
-
-def _uniform(rng: np.random.Generator, band: Range, size: int) -> Floats:
-    return rng.uniform(band.low, band.high, size)

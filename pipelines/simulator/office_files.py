@@ -30,9 +30,12 @@ c = pl.col
 def write(world: World, folder: Path) -> dict[str, int]:
     """Every file that is not of the chain, and the truth of the world; rows by kind."""
     events, over_capacity = defects.over_capacity(world, world.registry.events)
-    counts = _write_registry(world, folder) | _write_roll(world, folder) | _write_series(world, folder)
-    counts |= _write_community(world, folder, events)
-    _write_truth(world, folder, over_capacity)
+    counts, places = write_registry(world, folder)
+    counts |= _write_roll(world, folder) | _write_series(world, folder) | _write_community(world, folder, events)
+    reported = over_capacity.filter(
+        c("row_key").is_in(events.filter("is_reported")["event_id"].cast(pl.String).implode())
+    )
+    _write_truth(world, folder, pl.concat([reported, places]))
     return counts
 
 
@@ -68,7 +71,8 @@ def home_of(folder: Path, slug: str, files: dict[str, dict[str, str]] | None = N
 # --- the registry's public files ----------------------------------------------------------------------
 
 
-def _write_registry(world: World, folder: Path) -> dict[str, int]:
+def write_registry(world: World, folder: Path) -> tuple[dict[str, int], pl.DataFrame]:
+    """Rows by kind, and the labels of misread places."""
     shown = world.registry.snapshots.filter(c("kind") != "MISSING")
     names = {
         row["month"]: f"reinfo_{row['month']:%Y-%m}_{row['layout'].lower()}.{row['format']}"
@@ -80,10 +84,15 @@ def _write_registry(world: World, folder: Path) -> dict[str, int]:
         for row in shown.iter_rows(named=True)
     }
     home = home_of(folder, "reinfo", {name: card for name, card in stated.items() if card})
-    rows = 0
+    rows, labels = 0, [pl.DataFrame(schema=defects.LABELS)]
     for snapshot in shown.iter_rows(named=True):
         frame = snapshot_frame(world.registry, world.people, snapshot, world.seed)
         path = home / names[snapshot["month"]]
+        if snapshot["kind"] == "STALE":  # the same extract, served in another order
+            frame = frame.reverse()
+        else:
+            frame, misread = defects.misread_places(world, frame, path.name)
+            labels.append(misread)
         if snapshot["format"] == "json":
             reinfo_files.write_map_json(frame, path, snapshot["as_of"])
         elif snapshot["format"] == "xlsx":
@@ -91,7 +100,7 @@ def _write_registry(world: World, folder: Path) -> dict[str, int]:
         else:
             reinfo_files.write_web_csv(frame, path, shuffled=snapshot["is_shuffled"], renamed=snapshot["is_renamed"])
         rows += frame.height
-    return {"registry_files": shown.height, "registry_rows": rows}
+    return {"registry_files": shown.height, "registry_rows": rows}, pl.concat(labels)
 
 
 # --- the taxpayer roll and the bank's series ----------------------------------------------------------
@@ -149,7 +158,7 @@ def _write_community(world: World, folder: Path, events: pl.DataFrame) -> dict[s
 # --- the truth of the world ---------------------------------------------------------------------------
 
 
-def _write_truth(world: World, folder: Path, over_capacity: pl.DataFrame) -> None:
+def _write_truth(world: World, folder: Path, office_defects: pl.DataFrame) -> None:
     first = {role: world.first_firm + at for role, at in world.firms.first.items()}
     terms = {
         "plant_terms": pl.DataFrame(world.firms.plants).with_row_index("agent_id", first["plant"]),
@@ -164,7 +173,7 @@ def _write_truth(world: World, folder: Path, over_capacity: pl.DataFrame) -> Non
         "registry_events": world.registry.events,
         "registry_snapshots": world.registry.snapshots,
         "prices": world.prices,
-        "declaration_defects": over_capacity,
+        "office_defects": office_defects,
         **terms,
     }
     for name, frame in tables.items():

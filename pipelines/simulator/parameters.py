@@ -133,10 +133,13 @@ class TradeParameters(Strict):
     resold_between_collectors: float = Field(ge=0, le=1)
     blended: float = Field(ge=0, le=1)
     blend_lots: tuple[int, int]
+    wait_days: dict[str, int]
     toll_share: float = Field(ge=0, le=1)
     biller: dict[str, float]
     biller_fee_frac: Bell
     lent_registration: float = Field(ge=0, le=1)
+    own_lot_codes: float = Field(ge=0, le=1)
+    lot_named: float = Field(ge=0, le=1)
     undocumented_pit_sale: float = Field(ge=0, le=1)
     shared_truck: float = Field(ge=0, le=1)
     collector_margin_frac: Range
@@ -147,8 +150,9 @@ class TradeParameters(Strict):
     umpire_fee_usd: float
     advance_share: float = Field(ge=0, le=1)
     advance_frac: Range
-    routes_km: dict[str, Bell]
-    port_km: Bell
+    road_bends: dict[str, Range]
+    local_km: Range
+    port_bends: Range
     speed_km_per_h: Range
     haul_usd_per_t_km: Range
     transit_water_loss_frac: Range
@@ -209,6 +213,9 @@ class DefectParameters(Strict):
     round_numbers: float = Field(ge=0, le=1)
     clock_error: float = Field(ge=0, le=1)
     ocr_typo: float = Field(ge=0, le=1)
+    place_typo: float = Field(ge=0, le=1)
+    late_deposit: float = Field(ge=0, le=1)
+    reference_missing: float = Field(ge=0, le=1)
     capacity_t_per_day: dict[str, float]
 
     def times(self, rate: float) -> DefectParameters:

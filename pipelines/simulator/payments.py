@@ -80,7 +80,7 @@ def _goods(sales: Sales) -> list[pl.DataFrame]:
             invoicing="invoicing_id", goods=True,
         ),
         _rows(sales.concentrate, "CONCENTRATE", "lot_id", "owner_id", "trader_id", c("final_day"), "final_value_cents", goods=True),
-        _rows(sales.exports, "EXPORT", "lot_id", "trader_id", pl.lit(ABROAD), c("regularised_day"), "fob_cents", goods=True),
+        _rows(sales.exports, "EXPORT", "lot_id", "trader_id", pl.lit(ABROAD), c("regularised_day"), "final_value_cents", goods=True),
     ]  # fmt: skip
 
 
@@ -106,16 +106,16 @@ def _milling(world: World, flow: Flow) -> pl.DataFrame:
     tariff = world.firms.plants["toll_usd_per_dmt"][plant]
     milled = milled.with_columns(
         pl.Series("fee", cents(milled["fed_dry_g"].to_numpy() / 1e6 * tariff)),
-        pl.format("R{}", c("campaign").cast(pl.String).str.zfill(8)).alias("lot_id"),
+        pl.format("R{}", c("campaign").cast(pl.String).str.zfill(9)).alias("lot_id"),
     )
     return _rows(milled, "MILLING", "lot_id", "plant_id", "owner_id", c("ended_day"), "fee")
 
 
 def _concession_fees(world: World, sales: Sales) -> pl.DataFrame:
-    """What the contract says of the ore's price, from the operator to the concession's holder."""
+    """The contract's share of the ore's price, from the operator to the concession's holder."""
     direct = sales.ore.filter(~c("toll") & (c("owner_id") == c("operator_id"))).select(
         "lot", c("load_id").alias("lot_id"), "registration_id", "operator_id",
-        (c("value_cents") - c("biller_fee_cents")).alias("got"), c("settled_day").alias("day"),
+        c("value_cents").alias("got"), c("settled_day").alias("day"),
     )  # fmt: skip
     at_pit = sales.pit_sales.select(
         "lot", "lot_id", "registration_id", "operator_id", c("value_cents").alias("got"), c("pit_day").alias("day")

@@ -199,7 +199,7 @@ def make_people(p: PeopleParameters, seed: int, registrations: int, months: tupl
                 "fee": _fees(p, rng, n),
             }
         )
-        .join(_districts().drop("latitude", "longitude"), on="district_code", how="left", maintain_order="left")
+        .join(districts().drop("latitude", "longitude"), on="district_code", how="left", maintain_order="left")
         .with_columns(
             pl.concat_str("department_code", number.str.zfill(8)).alias("reinfo_id"),
             c("inscription_date").dt.year().cast(pl.Int64).alias("inscription_year"),
@@ -261,7 +261,7 @@ def draw_days(rng: np.random.Generator, band: Skewed, size: int) -> Ints:
 
 
 @functools.lru_cache(maxsize=1)
-def _districts() -> pl.DataFrame:
+def districts() -> pl.DataFrame:
     """Districts with a known position, by INEI code."""
     table = pl.read_csv(SAMPLE_DIR / "ubigeo" / "ubigeo_distrito.csv", infer_schema=False, null_values="NA")
     return (
@@ -384,7 +384,7 @@ def _rights(
     is_free = (relation == "NINGUNA")[owner] & (rng.random(n) < p.free_area)
     on_others = ~is_own & ~is_free
 
-    places = _districts()
+    places = districts()
     latitude, longitude = places["latitude"].to_numpy(), places["longitude"].to_numpy()
     town = home[owner].copy()
     right = np.full(n, -1)
@@ -432,7 +432,7 @@ def _rights(
 def _towns(p: PeopleParameters, rng: np.random.Generator, department: str) -> tuple[Ints, Floats]:
     """Districts (rows of the table) of the department's mining provinces in a random order, and their weights."""
     provinces = p.provinces[department]
-    code = _districts()["district_code"]
+    code = districts()["district_code"]
     rows = rng.permutation(np.flatnonzero(code.str.head(4).is_in(provinces).to_numpy()))
     if not len(rows):
         raise ValueError(

@@ -86,7 +86,9 @@ def daily_prices(p: PriceParameters, seed: int, first: dt.date, last: dt.date) -
 
 
 def _by_year(values: dict[int, float], year: int) -> float:
-    return values[min(max(year, min(values)), max(values))]
+    """The year's mean; between listed years on the straight line, beyond them the nearest one's."""
+    years = sorted(values)
+    return float(np.interp(year, years, [values[y] for y in years]))
 
 
 def _monthly(p: PriceParameters, seed: int, metal: str, real: pl.DataFrame, wanted: pl.Series) -> Floats:

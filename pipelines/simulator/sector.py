@@ -36,12 +36,21 @@ from pipelines.simulator.directory import Directory
 from pipelines.simulator.documents import Documents, make_documents
 from pipelines.simulator.flow import Flow, make_flow
 from pipelines.simulator.money import Money, make_money
-from pipelines.simulator.papers import document_frames
+from pipelines.simulator.papers import document_frames, document_tables
 from pipelines.simulator.plan import PARAMETERS_FILE, Plan, load
 from pipelines.simulator.world import World, make_world
 
 WATERMARK = "DATOS SIMULADOS: no son mediciones · SIMULATED DATA: not measured"
 _PARTS = ".parts"
+_WAYBILLS = ("sender_waybill_id", "carrier_waybill_id")
+_ORE_PAPERS = ("invoice_id", *_WAYBILLS)
+#: Of an ore sale: whose registration is on paper, who invoices, what was agreed (US$ per dmt) and paid (cents).
+_SALE = (
+    "load_id", "plant_lot_id", "used_registration_id", "biller_id", "invoicing_id", "status", "payable_t", "settled_cu", "price",
+    "final_copper_value", "final_refining_value", "penalties", "treatment", "unit_value", "value_cents", "biller_fee_cents",
+    "freight_cents", "freight_deducted_cents", "loading_cents", "advance_cents", "igv_cents", "detraction_pen_cents",
+    "is_late_deposit", "has_umpire",
+)  # fmt: skip
 _SHEET = ("document_id", "kind", "lot_id", "type_code", "day", "issuer", "counterparty")
 #: A bulk download of the portal holds at most this many documents.
 _MEMBERS = 50_000
@@ -159,10 +168,11 @@ def _write_chunk(world: World, folder: Path, chunk: int) -> dict[str, int]:
     papers = make_documents(world, flow, money, chunk)
     rows, labels = defects.inject(world, partner_rows.partner_rows(world, flow, money, papers, chunk), papers, chunk)
     book = _directory(world)
-    named = {"document_id": papers.frame["document_id"], "document": book.documents(papers.frame)}
+    spelled = papers.frame.with_columns(book.documents(papers.frame).alias("document"))
+    named = spelled.filter(pl.col("day") <= (world.plan.end - world.epoch).days).select("document_id", "document")
     for table, frame in rows.items():
         contract = contracts.contract(table)
-        seen = partner_rows.spelled(frame, contract, book, named).filter(pl.col("month") <= world.plan.months[-1])
+        seen = partner_rows.spelled(frame, contract, book, named)
         if world.plan.xml:
             _write_part(folder / _PARTS / table, chunk, seen)
         else:
@@ -173,10 +183,14 @@ def _write_chunk(world: World, folder: Path, chunk: int) -> dict[str, int]:
     if world.plan.xml:
         documents, lines = document_frames(world, papers.frame, chunk)
         documents, typos = defects.misread_names(world, documents, chunk)
-        labels = pl.concat([labels, typos])
-        truth["documents"] = truth["documents"].with_columns(named["document"])
+        labels = pl.concat([labels, typos, defects.document_deeds(world, spelled)])
+        truth["documents"] = truth["documents"].with_columns(spelled["document"])
         _write_part(folder / _PARTS / "documents", chunk, documents)
         _write_part(folder / _PARTS / "lines", chunk, lines)
+    else:
+        for table, frame in document_tables(world, spelled, chunk, book).items():
+            schema = contracts.contract(table).schema(lineage=False)
+            _write_part(folder / "tables" / table, chunk, _as_in_lake(frame, schema))
     for name, frame in (truth | {"defects": labels}).items():
         _write_part(folder / "truth" / name, chunk, frame)
     return {"pit_lots": flow.pits.height, "transfers": money.transfers.height}
@@ -194,17 +208,29 @@ def _truth(world: World, flow: Flow, money: Money, papers: Documents) -> dict[st
     def dated(frame: pl.DataFrame, *days: str) -> pl.DataFrame:
         return frame.with_columns(pl.Series(d, world.date_of(frame[d].to_numpy())) for d in days)
 
-    grades = ("as", "sb", "bi", "pb_zn", "ag", "au")
+    last = (world.plan.end - world.epoch).days
+    documents, paid = (
+        frame.with_columns((pl.col("day") <= last).alias("is_in_files"))
+        for frame in (papers.frame.select(_SHEET), money.transfers)
+    )
+    days = ("settled_day", "deposit_day", "advance_day", "paid_day")
     return {
-        "pit_lots": dated(flow.pits.drop("lot", "blend", "through_collector", "is_small", *grades), "pit_day"),
-        "loads": flow.loads.drop("lot", "mix", *grades),
+        "pit_lots": dated(flow.pits.drop("lot", "through_collector"), "pit_day"),
+        "loads": flow.loads.drop("lot", "mix"),
         "trips": flow.trips,
-        "campaigns": dated(flow.campaigns.drop(grades), "started_day", "ended_day"),
-        "products": flow.products.drop("number", *grades),
+        "campaigns": dated(flow.campaigns, "started_day", "ended_day"),
+        "products": flow.products.drop("number"),
         "shipments": dated(flow.shipments, "shipped_day"),
         "copper": flow.edges,
-        "transfers": dated(money.transfers, "day"),
-        "documents": dated(papers.frame.select(_SHEET), "day"),
+        "pit_sales": dated(money.pit_sales.drop("lot", "leaves_pit"), "pit_day"),
+        "ore_sales": dated(papers.ore.filter(~pl.col("toll")).select(*_SALE, *days, *_ORE_PAPERS), *days),
+        "toll_loads": papers.ore.filter("toll").select("load_id", "used_registration_id", "status", *_WAYBILLS),
+        "product_sales": dated(
+            papers.concentrate.drop("number", "trader_row", "period_month"), "provisional_day", "final_day"
+        ),
+        "export_sales": dated(papers.exports.drop("number"), "shipped_day", "regularised_day"),
+        "transfers": dated(paid, "day"),
+        "documents": dated(documents, "day"),
     }
 
 

@@ -15,6 +15,7 @@ from pipelines.simulator.people import People, make_people
 from pipelines.simulator.plan import Parameters, Plan
 from pipelines.simulator.prices import daily_prices
 from pipelines.simulator.registry import Registry, simulate_registry
+from pipelines.simulator.roads import Roads
 
 #: The chain of a lot that leaves the pit on the last day goes on this long: campaigns, finals, regularised exports.
 TAIL_DAYS = 400
@@ -37,6 +38,7 @@ class World:
     people: People
     registry: Registry
     firms: Firms
+    roads: Roads
     agents: pl.DataFrame
     first_firm: int
     epoch: dt.date
@@ -92,6 +94,7 @@ def make_world(plan: Plan, parameters: Parameters) -> World:
         people=people,
         registry=registry,
         firms=firms,
+        roads=Roads.between(parameters.trade, people, firms),
         agents=_agents(people, firms),
         first_firm=people.operators.height + people.holders.height,
         epoch=epoch,

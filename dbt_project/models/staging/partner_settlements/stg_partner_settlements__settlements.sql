@@ -52,6 +52,7 @@ select
     value_usd,
     provisional_pct,
     advance_usd,
+    advance_date,
     igv_usd,
     detraction_base_code,
     detraction_pct,
