@@ -143,10 +143,20 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(house, tmp_path_factory):
+def small_house(tmp_path_factory):
+    """A house of three sources: what a release needs, so that the many runs over it are short."""
+    root = tmp_path_factory.mktemp("small")
+    for slug in ("minem_production", "ubigeo", "worldbank_pinksheet"):
+        shutil.copytree(SAMPLE_DIR / slug, root / "drop" / slug)
+    antawasi("run", "--landing", str(root / "drop"), home=root / "home")
+    return root / "home"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_house, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     home = folder / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     before = state(home)
     analyst = subprocess.Popen(
         [sys.executable, "-c", ANALYST, str(home / "warehouse" / "antawasi.duckdb")],
@@ -193,9 +203,9 @@ def test_an_analyst_never_blocks_a_run_nor_a_run_an_analyst(undisturbed):
     assert undisturbed.after["total"] != held
 
 
-def test_killed_again_and_again_at_later_and_later_points_the_last_run_completes(house, tmp_path, undisturbed):
+def test_killed_again_and_again_at_later_and_later_points_the_last_run_completes(small_house, tmp_path, undisturbed):
     home = tmp_path / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     correct(home)
     points = [
         ("before", "landing/minem_production"),
