@@ -105,8 +105,8 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
                 # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
-                events = list(run.stream())
-                yield from DbtEventIterator(iter(events), run).fetch_column_metadata()
+                events = DbtEventIterator(iter(list(run.stream())), run)
+                yield from events.fetch_column_metadata() if settings.column_lineage else events
             finally:
                 release_build_file(run)
             if not run.is_successful():

@@ -143,16 +143,6 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def small_house(tmp_path_factory):
-    """A house of three sources: what a release needs, so that the many runs over it are short."""
-    root = tmp_path_factory.mktemp("small")
-    for slug in ("minem_production", "ubigeo", "worldbank_pinksheet"):
-        shutil.copytree(SAMPLE_DIR / slug, root / "drop" / slug)
-    antawasi("run", "--landing", str(root / "drop"), home=root / "home")
-    return root / "home"
-
-
-@pytest.fixture(scope="module")
 def undisturbed(small_house, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     home = folder / "home"

@@ -305,9 +305,9 @@ def test_a_second_run_does_nothing_and_says_so(house, tmp_path):
     assert before == after
 
 
-def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_on(house, tmp_path):
+def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_on(small_house, tmp_path):
     home = tmp_path / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     original = next((SAMPLE_DIR / "minem_production").glob("*2023.csv")).read_text(encoding="utf-8-sig")
     lines = original.splitlines()
     at = next(
