@@ -89,7 +89,8 @@ def _release_is_due(settings: Settings) -> bool:
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
     """One run at a time; what a killed run left half-written is swept under the lock."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
-        for zone in (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases):
+        zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
+        for zone in (*zones, settings.home / "simulated"):
             files.sweep_temporaries(zone)
         yield
 
