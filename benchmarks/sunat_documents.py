@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from benchmarks._measure import Target, command_line, measure, show, this
+from benchmarks._measure import Target, command_line, measure, run_once, show, this
 
 _LOOP = 30_000_000
 
@@ -73,13 +73,11 @@ def _spin(turns: int) -> int:
 
 def run(documents: int, rounds: int) -> bool:
     """Generate, measure, print; whether every promise is kept."""
-    from benchmarks._sunat_generator import write_zips
-
     with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
         folder, half = Path(root) / "all", Path(root) / "half"
         for place, count in ((folder, documents), (half, documents // 2)):
             place.mkdir()
-            write_zips(place, count)
+            run_once(this("_sunat_generator", str(place), str(count)))
         figures = measure(
             {
                 "ours, 1 process": this("sunat_documents", "--candidate", "ours-1", str(folder)),

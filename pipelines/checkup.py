@@ -10,8 +10,9 @@ import stat
 import sys
 from pathlib import Path
 
+from pipelines.contracts import CONTRACTS_DIR
 from pipelines.errors import AntawasiError
-from pipelines.settings import CONTRACTS_DIR, DBT_DIR, Settings
+from pipelines.settings import DBT_DIR, Settings
 
 _MIN_FREE_BYTES = 2 << 30
 _PACKAGES = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "pyarrow", "great-expectations")

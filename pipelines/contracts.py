@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,8 @@ import polars as pl
 import yaml
 
 from pipelines.errors import AntawasiError, FileRefused
-from pipelines.settings import CONTRACTS_DIR
 
+CONTRACTS_DIR = Path(__file__).resolve().parents[1] / "data_contracts"
 Layer = Literal["raw", "marts", "published"]
 LAYERS: tuple[Layer, ...] = ("raw", "marts", "published")
 
@@ -44,6 +45,7 @@ LINEAGE: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 
 
+@functools.lru_cache
 def polars_type(physical: str) -> pl.DataType:
     """Polars type of a contract's physical (DuckDB) type."""
     if match := _DECIMAL.fullmatch(physical):
@@ -173,6 +175,7 @@ def _column(item: dict[str, Any]) -> Column:
     )
 
 
+@functools.lru_cache
 def load(path: Path) -> TableContract:
     """Read one contract file. Raises AntawasiError naming the file when it cannot be understood."""
     try:
@@ -217,8 +220,8 @@ def contract(table: str) -> TableContract:
 
 
 def tables_of(source: str) -> tuple[TableContract, ...]:
-    """Raw tables of one source."""
-    return tuple(c for c in all_contracts().values() if c.layer == "raw" and c.source == source)
+    """Raw tables of one source. The other contracts stay unread: a process that ingests one file needs no more."""
+    return tuple(map(load, sorted((CONTRACTS_DIR / "raw").glob(f"{source}__*.yaml"))))
 
 
 # --- rows against their contract ------------------------------------------------------------------
@@ -299,29 +302,30 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
     Raises:
         FileRefused: a code that the contract does not list: the code list must be looked at, not the row.
     """
-    text = {c.name for c in table.columns if frame.schema[c.name] == pl.String and c.dtype != pl.String}
+    schema = frame.schema  # once: polars makes it anew for every look
+    text = {c.name for c in table.columns if schema[c.name] == pl.String and c.dtype != pl.String}
     typed = frame.with_columns([_typed(c).alias(f"\x1e{c.name}") for c in table.columns if c.name in text])
-    # (which rows, what is told of them): only the few rows with a fault pay for the telling
-    faults: list[tuple[pl.Expr, pl.Expr]] = []
+    # (which rows, how to make what is told of them): only a frame with a fault pays for the telling
+    faults: list[tuple[pl.Expr, Callable[[], pl.Expr]]] = []
     if "_problem" in frame.columns:
         problem = pl.col("_problem")
-        faults.append((problem.is_not_null(), problem.str.replace_all("|", "\x1f", literal=True)))
+        faults.append((problem.is_not_null(), lambda: problem.str.replace_all("|", "\x1f", literal=True)))
     for c in table.columns:
         raw, value = pl.col(c.name), pl.col(f"\x1e{c.name}" if c.name in text else c.name)
         given = raw.is_not_null()
         if c.name in text:
             given = given & (raw.str.strip_chars() != "")
-            faults.append((given & value.is_null(), _fault(c, "type", _expected(c))))
+            faults.append((given & value.is_null(), functools.partial(_fault, c, "type", _expected(c))))
         if c.required:
-            faults.append((~given, _fault(c, "required", "a value")))
+            faults.append((~given, functools.partial(_fault, c, "required", "a value")))
         if c.codes is not None:
             _refuse_unknown_codes(table, c, frame, file)
         if c.pattern:
-            faults.append((~value.str.contains(c.pattern), _fault(c, "pattern", c.pattern)))
+            faults.append((~value.str.contains(c.pattern), functools.partial(_fault, c, "pattern", c.pattern)))
         if c.minimum is not None:
-            faults.append((value < c.minimum, _fault(c, "range", f"at least {c.minimum:g}")))
+            faults.append((value < c.minimum, functools.partial(_fault, c, "range", f"at least {c.minimum:g}")))
         if c.maximum is not None:
-            faults.append((value > c.maximum, _fault(c, "range", f"at most {c.maximum:g}")))
+            faults.append((value > c.maximum, functools.partial(_fault, c, "range", f"at most {c.maximum:g}")))
     wrong = pl.col("\x1ewrong")
     judged = typed.with_columns(
         pl.any_horizontal([pl.lit(False), *(rows for rows, _ in faults)]).fill_null(False).alias("\x1ewrong")
@@ -336,7 +340,7 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
             pl.lit(f"duplicate\x1f{', '.join(table.key)}\x1fsame key as row "), pl.col("\x1efirst").cast(pl.String),
             pl.lit(", expected one row per key"),
         )  # fmt: skip
-        faults.append((wrong, reason))  # the last: of a row without another fault
+        faults.append((wrong, lambda: reason))  # the last: of a row without another fault
     accepted = judged.filter(~wrong).select(
         [
             (pl.col(f"\x1e{c.name}") if c.name in text else pl.col(c.name)).cast(c.dtype).alias(c.name)
@@ -344,8 +348,11 @@ def check_rows(table: TableContract, frame: pl.DataFrame, file: str = "") -> tup
         ]
         + [pl.col("_row_number").cast(pl.Int64)]
     )
-    told = pl.coalesce([*(pl.when(rows).then(reason) for rows, reason in faults), pl.lit(None, dtype=pl.String)])
-    return accepted, _rejected(table, judged.filter(wrong), told)
+    bad = judged.filter(wrong)
+    if not bad.height:
+        return accepted, pl.DataFrame(schema=REJECTED_SCHEMA)
+    told = pl.coalesce([*(pl.when(rows).then(reason()) for rows, reason in faults), pl.lit(None, dtype=pl.String)])
+    return accepted, _rejected(table, bad, told)
 
 
 def _refuse_unknown_codes(table: TableContract, column: Column, frame: pl.DataFrame, file: str) -> None:
@@ -363,8 +370,6 @@ def _refuse_unknown_codes(table: TableContract, column: Column, frame: pl.DataFr
 
 def _rejected(table: TableContract, bad: pl.DataFrame, told: pl.Expr) -> pl.DataFrame:
     """`REJECTED_SCHEMA` of the rows with a fault; `told` gives "rule, column, reason" with 0x1F between them."""
-    if not bad.height:
-        return pl.DataFrame(schema=REJECTED_SCHEMA)
     verbatim = (
         pl.col("_verbatim")
         if "_verbatim" in bad.columns

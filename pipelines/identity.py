@@ -136,9 +136,9 @@ class Mask:
         if not text or len(text) < 4:
             return text
         folded = text.casefold()
-        told = [secret for known, secret in self._known if known in folded]
-        for secret in sorted(told, key=len, reverse=True):
-            text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
+        if told := [secret for known, secret in self._known if known in folded]:
+            for secret in sorted(told, key=len, reverse=True):
+                text = re.sub(re.escape(secret), "[identidad]", text, flags=re.IGNORECASE)
         if not _LEAST.search(text):
             return text
         return _PERSONAL.sub(lambda found: "[identidad]" if found["number"] else "[placa]", text)
@@ -164,6 +164,7 @@ class Keyer:
     def __init__(self, secret: bytes):
         # The library for whole columns takes its key as text, so the HMAC's key is the secret in hexadecimal.
         self._secret = secret.hex()
+        self._secret_bytes = self._secret.encode()
         self._keys: dict[tuple[str, str], str] = {}
         self._names: dict[tuple[str, str], str | None] = {}
 
@@ -196,7 +197,7 @@ class Keyer:
         return identities.to_frame().select(column.chash.hmac_sha256(key=self._secret).str.head(KEY_LENGTH)).to_series()
 
     def _hmac(self, message: str) -> str:
-        return hmac.digest(self._secret.encode(), message.encode(), "sha256").hex()
+        return hmac.digest(self._secret_bytes, message.encode(), "sha256").hex()
 
     def keys(self, kind: str, values: pl.Series, names: pl.Series | None = None) -> pl.Series:
         """`key` over a text series."""
@@ -213,6 +214,11 @@ class Keyer:
 
     def collected(self) -> pl.DataFrame:
         """Identities seen since the last call, as (party_key, identity_kind, identity, name); forgets them."""
-        rows = sorted((key, kind, value, self._names.get((kind, value))) for (kind, value), key in self._keys.items())
+        columns = (
+            list(self._keys.values()),
+            [kind for kind, _ in self._keys],
+            [value for _, value in self._keys],
+            [self._names.get(identity) for identity in self._keys],
+        )
         self._keys, self._names = {}, {}
-        return pl.DataFrame(rows, schema=self.SCHEMA, orient="row")
+        return pl.DataFrame(dict(zip(self.SCHEMA, columns, strict=True)), schema=self.SCHEMA).sort("party_key")

@@ -13,6 +13,7 @@ import inspect
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -22,8 +23,10 @@ from pipelines.errors import FileRefused
 from pipelines.identity import Keyer
 from pipelines.lake import Receipt, Rejection
 from pipelines.landing import OriginCard
-from pipelines.settings import Settings
 from pipelines.sources import Batch, Context, Source, get_source
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 #: Rules kept in the receipt of one file; more would make the receipt as long as the file.
 MAX_REJECTION_GROUPS = 200

@@ -20,6 +20,8 @@ from pipelines.contracts import REJECTED_SCHEMA, TableContract
 from pipelines.identity import mask
 from pipelines.landing import OriginCard
 
+#: Fewer rows at a time are smaller without dictionaries: each row group would carry its own.
+DICTIONARY_FROM_ROWS = 10_000
 REJECTED_LINEAGE = ("_landing_sha256", "_ingested_at", "_source_as_of", "_is_synthetic")
 
 
@@ -131,15 +133,18 @@ class TableWriter:
         table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.newest())
         with files.disk_errors(str(self._target)):
             if self._writer is None:
-                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing. Row numbers
-                # are kept as their steps. No query skips row groups by the least and the greatest text.
+                # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing, as do
+                # dictionaries of a few rows. Row numbers are kept as their steps. No query skips row groups by the
+                # least and the greatest text.
                 names, text = table.column_names, [f.name for f in table.schema if f.type == pa.string_view()]
                 self._writer = pq.ParquetWriter(
                     self._tmp,
                     table.schema,
                     compression="zstd",
                     compression_level=1,
-                    use_dictionary=[c for c in names if not c.endswith(("_key", "_row_number"))],
+                    use_dictionary=[c for c in names if not c.endswith(("_key", "_row_number"))]
+                    if table.num_rows >= DICTIONARY_FROM_ROWS
+                    else False,
                     column_encoding={c: "DELTA_BINARY_PACKED" for c in names if c == "_row_number"},
                     write_statistics=[c for c in names if c not in text],
                     store_schema=False,

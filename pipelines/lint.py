@@ -9,9 +9,9 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
 from pipelines import contracts, dbt_files, dictionary
-from pipelines.contracts import TableContract
+from pipelines.contracts import CONTRACTS_DIR, TableContract
 from pipelines.errors import AntawasiError
-from pipelines.settings import CONTRACTS_DIR, PROJECT_ROOT
+from pipelines.settings import PROJECT_ROOT
 from pipelines.sources import SLUGS
 
 _SEMVER = re.compile(r"\d+\.\d+\.\d+")

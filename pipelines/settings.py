@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pipelines.errors import AntawasiError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-CONTRACTS_DIR = PROJECT_ROOT / "data_contracts"
 DBT_DIR = PROJECT_ROOT / "dbt_project"
 SAMPLE_DIR = PROJECT_ROOT / "sample"
 

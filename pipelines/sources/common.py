@@ -226,6 +226,10 @@ def rows_to_frame(header: Sequence[str], rows: Sequence[tuple[int, list[str]]], 
     return pl.DataFrame({**data, "_row_number": numbers, "_problem": problems}, schema=schema)
 
 
+#: A member's name that begins at a root or on a drive, or has a step up in it.
+_CLIMBS_OUT = re.compile(r"[\\/]|[A-Za-z]:|(?:.*[\\/])?\.\.(?:[\\/]|\Z)", re.DOTALL)
+
+
 def check_zip(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     """Members of an archive that are safe to read, in name order.
 
@@ -237,8 +241,7 @@ def check_zip(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
         _refuse_zip(path, "", f"{len(members):,} members", f"at most {MAX_MEMBERS:,}")
     total = 0
     for member in members:
-        parts = re.split(r"[\\/]", member.filename)
-        if ".." in parts or member.filename.startswith(("/", "\\")) or re.match(r"^[A-Za-z]:", member.filename):
+        if _CLIMBS_OUT.match(member.filename):
             _refuse_zip(path, member.filename, "the member's name climbs out of the archive", "plain relative names")
         if member.flag_bits & 0x1:
             _refuse_zip(path, member.filename, "the member is encrypted", "members without a password")

@@ -142,10 +142,10 @@ def _together(members: Iterable[zipfile.ZipInfo], together_bytes: int) -> Iterat
     """(name without folders, member) of an archive's documents, in lists of about `together_bytes`."""
     chosen, size = [], 0
     for member in members:
-        *folders, name = re.split(r"[\\/]", member.filename)
+        folders, _, name = member.filename.replace("\\", "/").rpartition("/")
         if member.file_size == 0 or not name.lower().endswith(".xml"):
             continue  # portals put empty `dummy` entries and PDFs beside the documents
-        if "__MACOSX" in folders or name.startswith("._"):
+        if "__MACOSX" in folders.split("/") or name.startswith("._"):
             continue  # a Mac's own notes on the documents, under the documents' names
         chosen.append((name, member))
         size += member.file_size
@@ -742,7 +742,7 @@ def _weight_kg(shipment: Group) -> tuple[str | None, str | None]:
 
 def _line(document: int, key: str | None, ordinal: int, group: Group, hide: Mask) -> dict[str, Any]:
     quantity = next(filter(group.__contains__, _QUANTITIES), _QUANTITIES[0])
-    properties = dict(filter(None, [_property(p, hide) for p in group.get(_PROPERTIES, ())]))
+    properties = dict(told for p in group.get(_PROPERTIES, ()) if (told := _property(p, hide)))
     return {
         "_row_number": document,
         "document_key": key,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipelines import contracts, dbt_files, dictionary, lint, quality
-from pipelines.settings import CONTRACTS_DIR
+from pipelines.contracts import CONTRACTS_DIR
 from pipelines.sources import all_sources
 
 PATHS = sorted(CONTRACTS_DIR.rglob("*.yaml"))
