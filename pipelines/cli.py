@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -306,7 +307,21 @@ def _tiny_sector(home: Path, reporter: Reporter) -> Path:
     from pipelines.simulator.plan import load, make_plan
 
     plan = make_plan(load(), "tiny", seed=1)
-    return sector.simulate(plan, home / f"tiny-{sector.identity(plan)}", reporter=reporter).files
+    folder = home / f"tiny-{sector.identity(plan)}"
+    for earlier in home.glob("tiny-*"):
+        if earlier != folder:
+            shutil.rmtree(earlier)  # what an earlier simulator wrote; landing keeps what was taken in
+    return sector.simulate(plan, folder, reporter=reporter).files
+
+
+@app.command()
+def operator(
+    key: Annotated[str, typer.Argument(help="Party key or registration key; `antawasi identity find` gives them.")],
+) -> None:
+    """One operator's history: registrations with their states, and the steps of the formalization, as a timeline."""
+    from pipelines import timeline
+
+    timeline.operator(get_settings(), key, out)
 
 
 @app.command()

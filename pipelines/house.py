@@ -89,7 +89,8 @@ def _release_is_due(settings: Settings) -> bool:
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
     """One run at a time; what a killed run left half-written is swept under the lock."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
-        for zone in (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases):
+        zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
+        for zone in (*zones, settings.home / "simulated"):
             files.sweep_temporaries(zone)
         yield
 
@@ -118,7 +119,7 @@ class Orchestra:
 
         self._dg, self._settings, self._reporter = dg, settings, reporter
         self._defs = build_defs(settings, reporter=reporter)
-        self._instance = dg.DagsterInstance.get()
+        self._instance = _instance(settings)
         self._bury_killed_runs()
 
     def ingest(self, source: Source) -> None:
@@ -159,6 +160,20 @@ class Orchestra:
             )
         if not result.success:
             raise AntawasiError(_reason(result, log))
+
+
+def _instance(settings: Settings) -> dg.DagsterInstance:
+    """The house's instance without the capture of each step's output: `_execute` writes it to a log of ours.
+
+    The capture starts four processes for every run, which costs more than many a run does.
+    """
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
+
+    nothing = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": nothing})
+    )
 
 
 def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:

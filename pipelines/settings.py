@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     smtp_to: tuple[str, ...] = ()
     http_politeness_s: float = Field(default=1.0, ge=0, description="pause between two requests to one publisher")
     analysts_copies_kept: int = Field(default=2, ge=1)
+    column_lineage: bool = Field(
+        default=True, description="columns and their lineage on Dagster's pages; seconds a build"
+    )
 
     @property
     def inbox(self) -> Path:

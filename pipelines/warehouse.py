@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
 from pipelines import contracts, files, lake
 from pipelines.errors import AntawasiError
@@ -186,8 +187,11 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
             connection.execute(f'CREATE TABLE copy."{schema}"."{name}" AS FROM build."{schema}"."{name}"')
         for name, (ddl, rows) in meta_tables(pinned, manifest).items():
             connection.execute(f"CREATE TABLE copy.meta.{name} ({ddl})")
-            if rows:
-                connection.executemany(f"INSERT INTO copy.meta.{name} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+            if rows:  # as one table: row by row they take half a second
+                table = pl.DataFrame(rows, orient="row", infer_schema_length=None).to_arrow()
+                connection.register("told", table)
+                connection.execute(f"INSERT INTO copy.meta.{name} FROM told")
+                connection.unregister("told")
         connection.execute("CHECKPOINT copy")
         connection.execute("DETACH copy")
         connection.execute("DETACH build")

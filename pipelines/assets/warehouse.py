@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from dagster_dbt import (
     get_asset_key_for_model,
 )
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
+from packaging.version import Version
 
 from pipelines import contracts, files, quality, warehouse
 from pipelines.contracts import TableContract
@@ -69,11 +71,19 @@ def prepared_manifest(settings: Settings) -> Path:
     return manifest
 
 
+class InstalledDbt(DbtCliResource):
+    """The locked dbt. The library asks `dbt --version`, which looks on the network for a newer one, at every build."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(importlib.metadata.version("dbt-core"))
+
+
 def dbt_resource() -> DbtCliResource:
     # `dbt` stands beside this Python also when Python is called by its path and nothing is on PATH.
     beside = Path(sys.executable).with_name("dbt")
     executable = str(beside) if beside.exists() else shutil.which("dbt") or "dbt"
-    return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=executable)
+    return InstalledDbt(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=executable)
 
 
 def dbt_models(manifest: Path) -> dg.AssetsDefinition:
@@ -95,8 +105,8 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
                 # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
-                events = list(run.stream())
-                yield from DbtEventIterator(iter(events), run).fetch_column_metadata()
+                events = DbtEventIterator(iter(list(run.stream())), run)
+                yield from events.fetch_column_metadata() if settings.column_lineage else events
             finally:
                 release_build_file(run)
             if not run.is_successful():

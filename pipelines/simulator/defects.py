@@ -12,7 +12,6 @@ import polars as pl
 
 from pipelines.simulator.dice import stream
 from pipelines.simulator.directory import Directory
-from pipelines.simulator.documents import Documents
 from pipelines.simulator.flow import DAY
 from pipelines.simulator.money import biased_plants
 from pipelines.simulator.parameters import DefectParameters
@@ -43,9 +42,7 @@ _KEYS = {
 }
 
 
-def inject(
-    world: World, rows: dict[str, pl.DataFrame], papers: Documents, chunk: int
-) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+def inject(world: World, rows: dict[str, pl.DataFrame], chunk: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """(rows with defects, labels) of one chunk; rows and labels of what happens after the last simulated day are left out."""
     p = world.parameters.defects.times(world.plan.defects)
     tickets, ticket_labels = _tickets(world, p, rows[TICKETS], chunk)

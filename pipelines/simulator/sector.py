@@ -99,17 +99,21 @@ def simulate(plan: Plan, out: Path, workers: int = 1, reporter: Reporter | None 
         pool = functools.partial(_each, plan, tmp, workers)
         with reporter.task("simulated chain: lots, in chunks", plan.chunks) as advance:
             for done in pool(_write_chunk, range(plan.chunks), world):
-                counts = {name: counts.get(name, 0) + done.get(name, 0) for name in counts | done}
+                counts = _added(counts, done)
                 advance(1)
         if plan.xml:
             with reporter.task("simulated files: months", len(plan.months)) as advance:
                 for done in pool(_write_month, range(len(plan.months)), world):
-                    counts = {name: counts.get(name, 0) + done.get(name, 0) for name in counts | done}
+                    counts = _added(counts, done)
                     advance(1)
         shutil.rmtree(tmp / _PARTS, ignore_errors=True)
         picture.write_pictures(tmp)
         _write_record(tmp, plan, name, dict(sorted(counts.items())))
     return Simulated(out, True, counts)
+
+
+def _added(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    return {what: counts.get(what, 0) + more.get(what, 0) for what in counts | more}
 
 
 def identity(plan: Plan) -> str:
@@ -166,7 +170,7 @@ def _write_chunk(world: World, folder: Path, chunk: int) -> dict[str, int]:
     flow = make_flow(world, chunk)
     money = make_money(world, flow, chunk)
     papers = make_documents(world, flow, money, chunk)
-    rows, labels = defects.inject(world, partner_rows.partner_rows(world, flow, money, papers, chunk), papers, chunk)
+    rows, labels = defects.inject(world, partner_rows.partner_rows(world, flow, money, papers, chunk), chunk)
     book = _directory(world)
     spelled = papers.frame.with_columns(book.documents(papers.frame).alias("document"))
     named = spelled.filter(pl.col("day") <= (world.plan.end - world.epoch).days).select("document_id", "document")

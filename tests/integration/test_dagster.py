@@ -167,10 +167,10 @@ def test_bad_data_in_the_lake_blocks_the_build(settings):
     assert not built.success and not settings.analysts_db.exists()
 
 
-def test_no_lock_fights_under_the_multiprocess_executor(house, tmp_path):
+def test_no_lock_fights_under_the_multiprocess_executor(small_house, tmp_path):
     """The default executor gives every step a process of its own; writers of one file must queue, not fail."""
     home = tmp_path / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     (home / "warehouse" / "antawasi.duckdb").unlink()
     settings = Settings(profile="test", home=home)
     prepare_dagster_home(settings)
@@ -184,7 +184,8 @@ def test_no_lock_fights_under_the_multiprocess_executor(house, tmp_path):
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
-        env=os.environ | {"ANTAWASI_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home)},
+        env=os.environ
+        | {"ANTAWASI_HOME": str(home), "DAGSTER_HOME": str(settings.dagster_home), "ANTAWASI_COLUMN_LINEAGE": "false"},
         capture_output=True,
         text=True,
     )

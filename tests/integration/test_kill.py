@@ -143,10 +143,10 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(house, tmp_path_factory):
+def undisturbed(small_house, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     home = folder / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     before = state(home)
     analyst = subprocess.Popen(
         [sys.executable, "-c", ANALYST, str(home / "warehouse" / "antawasi.duckdb")],
@@ -193,9 +193,9 @@ def test_an_analyst_never_blocks_a_run_nor_a_run_an_analyst(undisturbed):
     assert undisturbed.after["total"] != held
 
 
-def test_killed_again_and_again_at_later_and_later_points_the_last_run_completes(house, tmp_path, undisturbed):
+def test_killed_again_and_again_at_later_and_later_points_the_last_run_completes(small_house, tmp_path, undisturbed):
     home = tmp_path / "home"
-    shutil.copytree(house, home, symlinks=True)
+    shutil.copytree(small_house, home, symlinks=True)
     correct(home)
     points = [
         ("before", "landing/minem_production"),

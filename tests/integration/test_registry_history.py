@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -39,18 +36,8 @@ c = pl.col
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory) -> dict[str, str]:
-    """The models' SQL as dbt compiles it, for a database in memory."""
-    target = tmp_path_factory.mktemp("dbt")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
-            "--profiles-dir", str(DBT_DIR), "--target-path", str(target), "--select", *MODELS,
-        ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: next((target / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8") for name in MODELS}
+def models(compiled) -> dict[str, str]:
+    return compiled(MODELS)
 
 
 def listed(world: World, folder: Path) -> pl.DataFrame:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import duckdb
 import numpy as np
 import polars as pl
 import pytest
-
-from pipelines.settings import DBT_DIR
 
 MODELS = ("mart_formalization_survival", "mart_formalization_duration")
 #: (days, 1 reached, 2 excluded, 0 open): the worked examples of the field, and a second one by hand.
@@ -22,17 +15,8 @@ TIES = [(10, 1), (10, 1), (10, 2), (20, 2), (20, 3), (20, 0), (30, 1), (30, 2)]
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory) -> dict[str, str]:
-    target = tmp_path_factory.mktemp("dbt")
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
-            "--profiles-dir", str(DBT_DIR), "--target-path", str(target), "--select", *MODELS,
-        ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return {name: next((target / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8") for name in MODELS}
+def models(compiled) -> dict[str, str]:
+    return compiled(MODELS)
 
 
 def solved(

@@ -103,7 +103,7 @@ def rows_of(rate: float):
     papers = make_documents(world, flow, money, 1)
     clean = partner_rows.partner_rows(world, flow, money, papers, 1)
     clean = {table: frame.filter(c("month") <= world.plan.months[-1]) for table, frame in clean.items()}
-    return clean, *defects.inject(world, clean, papers, 1)
+    return clean, *defects.inject(world, clean, 1)
 
 
 def test_no_defects_at_rate_zero():
