@@ -107,7 +107,8 @@ def simulate(plan: Plan, out: Path, workers: int = 1, reporter: Reporter | None 
                     counts = _added(counts, done)
                     advance(1)
         shutil.rmtree(tmp / _PARTS, ignore_errors=True)
-        picture.write_pictures(tmp)
+        if plan.xml:  # of a load test there is nothing to see, and all its truth at once is more than memory holds
+            picture.write_pictures(tmp)
         _write_record(tmp, plan, name, dict(sorted(counts.items())))
     return Simulated(out, True, counts)
 
