@@ -420,6 +420,28 @@ def test_what_a_bias_took_is_near_what_was_taken(warehouse, ask, truth):
     assert taken < -1000
 
 
+def test_an_absurd_sheet_stops_nobodys_build(warehouse, models, some):
+    """The widest numbers that the contract lets in: not computable, and all others as before."""
+    most = {
+        "copper_usd_per_t": "9999999999.9999", "settled_wmt": "99999999.999999", "payable_dmt": "99999999.999999",
+        "treatment_usd_per_dmt": "-99999999.9999", "value_usd": "99999999999999.99", "detraction_pen": "99999999999999.99",
+        "igv_usd": "-99999999999999.99", "advance_usd": "99999999999999.99", "to_pay_usd": "-99999999999999.99",
+        "pen_per_usd": "0.000001", "refining_usd_per_lb": "9999.999999", "ag_g_per_dmt": "99999999.9999",
+    }  # fmt: skip
+    sheets = some.frame.with_columns(
+        *(pl.lit(value).cast(some.frame.schema[name]).alias(name) for name, value in most.items()),
+        pl.lit("AS:0:0.0001:999999").alias("penalty_terms"),
+        (c("settlement_id") + " absurd").alias("settlement_id"),
+        pl.lit("absurd").alias("how"),
+    )
+    with rebuilt(warehouse, models, added(sheets)) as connection:
+        lots = _frame(connection, "SELECT * FROM intermediate.int_settlement__lots_valued")
+    absurd = lots.filter(c("settlement_id").str.ends_with("absurd"))
+    assert absurd.height == sheets.height
+    assert set(absurd["difference_term_code"]) == {"NOT_COMPUTABLE"}
+    assert lots.filter(~c("settlement_id").str.ends_with("absurd"))["difference_term_code"].drop_nulls().is_empty()
+
+
 # --- measured and simulated ----------------------------------------------------------------------------------
 
 

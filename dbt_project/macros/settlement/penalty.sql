@@ -3,13 +3,10 @@
   Grade, limit and step in percent; null where the grade or the step is not known. C5.
 #}
 {% macro penalty_usd_per_dmt(grade_pct, free_pct, step_pct, usd_per_dmt_step) -%}
-    cast(
-        case
-            when {{ grade_pct }} > {{ free_pct }}
-                then {{ wide(grade_pct ~ ' - ' ~ free_pct) }} * {{ usd_per_dmt_step }} / {{ step_pct }}
-            when {{ grade_pct }} is not null and {{ step_pct }} is not null then 0
-        end as decimal(18, 8)
-    )
+    {{ fixed(
+        'case when ' ~ grade_pct ~ ' > ' ~ free_pct ~ ' then ' ~ real(grade_pct ~ ' - ' ~ free_pct) ~ ' * ' ~ usd_per_dmt_step ~ ' / ' ~ step_pct
+        ~ ' when ' ~ grade_pct ~ ' is not null and ' ~ step_pct ~ ' is not null then 0 end'
+    ) }}
 {%- endmacro %}
 
 {# The column of a sheet that holds the grade which a clause's element code names; null for others. #}

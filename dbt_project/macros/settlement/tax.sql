@@ -1,6 +1,6 @@
 {# IGV of an amount, US$, half away from zero at the cent; the rate by date is seed ref_igv_rate. B4. #}
 {% macro igv_usd(invoiced_usd, igv_rate_pct) -%}
-    cast(round({{ wide(invoiced_usd) }} * {{ igv_rate_pct }} * 0.01, 2) as decimal(18, 2))
+    {{ cents(real(invoiced_usd) ~ ' * ' ~ igv_rate_pct ~ ' / 100') }}
 {%- endmacro %}
 
 {#
@@ -20,5 +20,5 @@
 
 {# The deposit on a base: base x rate, in the base's currency; rates by date are seed ref_spot_rate. #}
 {% macro spot_deposit(base, rate_pct) -%}
-    cast(round({{ wide(base) }} * {{ rate_pct }} * 0.01, 2) as decimal(18, 2))
+    {{ cents(real(base) ~ ' * ' ~ rate_pct ~ ' / 100') }}
 {%- endmacro %}

@@ -12,7 +12,7 @@ measured as (
         {{ rounded_price(protected_usd_per_t('copper_usd_per_t', 'price_protection_usd_per_lb'), 'rounding_code') }}
             as due_price_usd_per_t,
         case
-            when silver_payable_pct is null and gold_payable_pct is null then cast(coalesce(credits_usd_per_dmt, 0) as decimal(18, 8))
+            when silver_payable_pct is null and gold_payable_pct is null then {{ fixed('coalesce(credits_usd_per_dmt, 0)') }}
             else
                 coalesce({{ precious_credit_usd(
                     silver_payable_g_per_dmt('ag_g_per_dmt', 'silver_payable_pct', 'coalesce(silver_deduction_g_per_dmt, 0)'),
@@ -25,8 +25,8 @@ measured as (
         end as exact_credits_usd_per_dmt,
         case
             when penalty_terms is null or fines.unmeasured_count > 0
-                then cast(coalesce(penalties_usd_per_dmt, fines.usd_per_dmt, 0) as decimal(18, 8))
-            else cast(fines.usd_per_dmt as decimal(18, 8))
+                then {{ fixed('coalesce(penalties_usd_per_dmt, fines.usd_per_dmt, 0)') }}
+            else {{ fixed('fines.usd_per_dmt') }}
         end as exact_penalties_usd_per_dmt
     from {{ sheets }}
     left join lateral (
@@ -51,11 +51,11 @@ itemised as (
             'copper': copper_usd_per_dmt('due_payable_cu_pct', 'due_price_usd_per_t'),
             'credits': 'exact_credits_usd_per_dmt',
             'refining': refining_usd_per_dmt('due_payable_cu_pct', 'refining_usd_per_lb'),
-            'treatment': 'cast(coalesce(treatment_usd_per_dmt, 0) as decimal(18, 8))',
+            'treatment': fixed('coalesce(treatment_usd_per_dmt, 0)'),
             'penalties': 'exact_penalties_usd_per_dmt',
-            'assay_fee': 'cast(coalesce(assay_fee_usd, 0) / nullif(payable_dmt, 0) as decimal(18, 8))',
-            'loading': 'cast(coalesce(loading_usd, 0) / nullif(payable_dmt, 0) as decimal(18, 8))',
-            'freight': 'cast(coalesce(freight_usd, 0) / nullif(payable_dmt, 0) as decimal(18, 8))',
+            'assay_fee': fixed('coalesce(assay_fee_usd, 0) / nullif(payable_dmt, 0)'),
+            'loading': fixed('coalesce(loading_usd, 0) / nullif(payable_dmt, 0)'),
+            'freight': fixed('coalesce(freight_usd, 0) / nullif(payable_dmt, 0)'),
         }.items() -%}
         {{ rounded_line(exact, 'rounding_code') }} as due_{{ item }}_usd_per_dmt
         {%- if not loop.last %},
@@ -68,7 +68,7 @@ totalled as (
     select
         * exclude (exact_credits_usd_per_dmt, exact_penalties_usd_per_dmt),
         {{ rounded_unit_value(
-            'due_copper_usd_per_dmt + due_credits_usd_per_dmt - due_refining_usd_per_dmt - due_treatment_usd_per_dmt'
+            real('due_copper_usd_per_dmt') ~ ' + due_credits_usd_per_dmt - due_refining_usd_per_dmt - due_treatment_usd_per_dmt'
             ~ ' - due_penalties_usd_per_dmt - due_assay_fee_usd_per_dmt - due_loading_usd_per_dmt - due_freight_usd_per_dmt',
             'rounding_code'
         ) }} as due_unit_value_usd_per_dmt
@@ -78,7 +78,7 @@ totalled as (
 valued as (
     select
         *,
-        cast(round({{ wide('due_unit_value_usd_per_dmt') }} * payable_dmt, 2) as decimal(18, 2)) as due_value_usd
+        {{ cents(real('due_unit_value_usd_per_dmt') ~ ' * payable_dmt') }} as due_value_usd
     from totalled
 )
 {%- endmacro %}

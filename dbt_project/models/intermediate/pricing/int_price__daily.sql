@@ -14,7 +14,7 @@ quotations as (
         'COPPER' as measure_code,
         period_date,
         is_synthetic,
-        cast(cast(value as decimal(18, 10)) * {{ lb_per_t() }} * 0.01 as decimal(18, 6)) as quoted,
+        cast({{ fixed(real('value') ~ ' / 100 * ' ~ lb_per_t()) }} as decimal(18, 6)) as quoted,
         series_code
     from observations
     where series_code = 'PD04701XD'
@@ -25,7 +25,7 @@ quotations as (
         'DOLLAR' as measure_code,
         period_date,
         is_synthetic,
-        cast(sum(cast(value as decimal(18, 10))) * 0.5 as decimal(18, 6)) as quoted,
+        cast({{ fixed('sum(value) / 2') }} as decimal(18, 6)) as quoted,
         'PD04639PD-PD04640PD' as series_code
     from observations
     where series_code in ('PD04639PD', 'PD04640PD')

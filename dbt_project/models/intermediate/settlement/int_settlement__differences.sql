@@ -21,7 +21,7 @@ taxed as (
             when sheets.igv_usd = 0 then cast(0 as decimal(18, 2))
             else {{ spot_base_usd("'TOTAL'", 'sheets.invoiced_usd', 'sheets.igv_usd', 'sheets.advance_usd') }}
         end as lawful_base_usd,
-        cast(round(coalesce(sheets.detraction_pen / sheets.pen_per_usd, 0), 2) as decimal(18, 2)) as deposit_usd
+        {{ cents('coalesce(sheets.detraction_pen / nullif(sheets.pen_per_usd, 0), 0)') }} as deposit_usd
     from sheets
     inner join {{ ref('int_settlement__evidence') }} as evidence
         on {{ same_sheet('sheets', 'evidence') }}
@@ -70,13 +70,13 @@ found as (
     {% for term, evidence, stated, expected, condition in [
         ('IGV', 'LAW', 'igv_usd', 'expected_igv_usd', differs('igv_usd', 'expected_igv_usd', 'IGV')),
         ('DETRACTION_RATE', 'LAW', 'own_deposit_usd', 'own_base_deposit_usd', differs(
-            'own_deposit_usd * pen_per_usd', 'own_base_deposit_usd * pen_per_usd', 'DETRACTION'
+            real('own_deposit_usd') ~ ' * pen_per_usd', real('own_base_deposit_usd') ~ ' * pen_per_usd', 'DETRACTION'
         ) ~ " and detraction_base_code <> 'NO_AFECTO'"),
         ('DETRACTION_BASE', 'LAW', 'own_base_deposit_usd', 'lawful_deposit_usd', differs(
-            'own_base_deposit_usd * pen_per_usd', 'lawful_deposit_usd * pen_per_usd', 'DETRACTION'
+            real('own_base_deposit_usd') ~ ' * pen_per_usd', real('lawful_deposit_usd') ~ ' * pen_per_usd', 'DETRACTION'
         )),
         ('DETRACTION_AMOUNT', 'SHEET', 'deposit_usd', 'own_deposit_usd', differs(
-            'detraction_pen', 'own_deposit_usd * pen_per_usd', 'DETRACTION'
+            'detraction_pen', real('own_deposit_usd') ~ ' * pen_per_usd', 'DETRACTION'
         )),
         ('TO_PAY', 'SHEET', 'to_pay_usd', 'expected_to_pay_usd', differs('to_pay_usd', 'expected_to_pay_usd', 'TO_PAY')),
         ('LATE_DEPOSIT', 'DEPOSIT', 'deposit_usd', 'deposit_usd', 'is_deposit_before_transport and late_days > 0'),

@@ -59,7 +59,7 @@ select
     pen_per_usd,
     {% for item in items %}
         due_{{ item }}_usd_per_dmt as {{ item }}_usd_per_dmt,
-        cast(round({{ wide('due_' ~ item ~ '_usd_per_dmt') }} * payable_dmt, 2) as decimal(18, 2)) as {{ item }}_usd,
+        {{ cents(real('due_' ~ item ~ '_usd_per_dmt') ~ ' * payable_dmt') }} as {{ item }}_usd,
     {% endfor %}
     due_unit_value_usd_per_dmt as unit_value_recomputed_usd_per_dmt,
     {{ copper_usd_per_dmt('due_payable_cu_pct', 'copper_usd_per_t - exact_price_usd_per_t') }}
