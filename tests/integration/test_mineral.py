@@ -50,18 +50,25 @@ def test_attributions_are_right_at_least_as_often_as_a_single_declaration(attrib
 
 
 def test_confidence_is_how_often_an_attribution_is_right(attributed):
-    """Hits stay within three standard deviations of the sum of confidences: of all, of the doubtful ones, and of copper."""
-    told = attributed.filter(c("confidence_frac").is_not_null()).with_columns(
-        (c("mineral_code") == c("true_mineral_code")).alias("is_right"), c("confidence_frac").cast(pl.Float64)
+    """Hits, and the surprise at them (minus the logarithm of the probability stated for what came true, which punishes being
+    too sure), stay within three standard deviations of what the confidences promise; of the mineral and of copper or not.
+    """
+    told = attributed.filter(c("confidence_frac").is_not_null()).select(
+        c("confidence_frac").cast(pl.Float64).alias("stated"),
+        (c("mineral_code") == c("true_mineral_code")).alias("came_true"),
     )
     known = attributed.filter(c("copper_confidence_frac").is_not_null()).select(
-        c("copper_confidence_frac").cast(pl.Float64).alias("confidence_frac"),
-        c("true_mineral_code").is_in(COPPER).alias("is_right"),
+        c("copper_confidence_frac").cast(pl.Float64).alias("stated"),
+        c("true_mineral_code").is_in(COPPER).alias("came_true"),
     )
-    for frame in (told, told.filter(c("confidence_frac") < 0.95), known):
-        stated = frame["confidence_frac"].to_numpy()
-        spread = np.sqrt((stated * (1 - stated)).sum())
-        assert abs(frame["is_right"].sum() - stated.sum()) < 3 * spread
+    for frame in (told, known):
+        p = frame["stated"].to_numpy().clip(1e-6, 1 - 1e-6)
+        came = frame["came_true"].to_numpy()
+        assert abs(came.sum() - p.sum()) < 3 * np.sqrt((p * (1 - p)).sum())
+        surprise = -np.log(np.where(came, p, 1 - p)).sum()
+        expected = -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum()
+        spread = np.sqrt((p * (1 - p) * np.log(p / (1 - p)) ** 2).sum())
+        assert abs(surprise - expected) < 3 * spread
 
 
 def test_every_piece_of_evidence_is_a_row_of_a_file(house):
