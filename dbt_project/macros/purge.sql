@@ -31,7 +31,7 @@ standing as (
     inner join {{ ref('dim_registration') }} as registrations
         on
             evaluations.evaluation_date >= registrations.valid_from
-            and coalesce(evaluations.evaluation_date < registrations.valid_to, true)
+            and evaluations.evaluation_date < coalesce(registrations.valid_to, date '9999-12-31')
             and registrations.registry_state not in ('AUSENTE', 'EXCLUIDO')
 ),
 
@@ -81,7 +81,7 @@ conditions as (
             standing.registration_key = conditions.registration_key
             and standing.is_synthetic = conditions.is_synthetic
             and standing.evaluation_date >= conditions.valid_from
-            and coalesce(standing.evaluation_date < conditions.valid_to, true)
+            and standing.evaluation_date < coalesce(conditions.valid_to, date '9999-12-31')
 ),
 
 required as (
@@ -214,7 +214,7 @@ weighed as (
             standing.registration_key = suspensions.registration_key
             and standing.is_synthetic = suspensions.is_synthetic
             and standing.evaluation_date >= suspensions.suspended_from
-            and coalesce(standing.evaluation_date < suspensions.suspended_to, true)
+            and standing.evaluation_date < coalesce(suspensions.suspended_to, date '9999-12-31')
 ),
 
 judged as (
@@ -268,13 +268,13 @@ followed as (
             predicted.registration_key = intervals.registration_key
             and predicted.is_synthetic = intervals.is_synthetic
             and predicted.evaluation_date >= intervals.valid_from
-            and coalesce(predicted.evaluation_date < intervals.valid_to, true)
+            and predicted.evaluation_date < coalesce(intervals.valid_to, date '9999-12-31')
     left join {{ ref('dim_registration') }} as after
         on
             predicted.registration_key = after.registration_key
             and predicted.is_synthetic = after.is_synthetic
             and predicted.outcome_date >= after.valid_from
-            and coalesce(predicted.outcome_date < after.valid_to, true)
+            and predicted.outcome_date < coalesce(after.valid_to, date '9999-12-31')
 )
 
 select

@@ -18,7 +18,7 @@ with months as (
         on
             deadlines.deadline_code = 'REGIME_END'
             and last_day(months.month) >= deadlines.valid_from
-            and coalesce(last_day(months.month) <= deadlines.valid_to, true)
+            and last_day(months.month) <= coalesce(deadlines.valid_to, date '9999-12-31')
 ),
 
 standing as (
@@ -34,7 +34,7 @@ standing as (
         on
             months.is_synthetic = intervals.is_synthetic
             and months.as_of_date >= intervals.valid_from
-            and coalesce(months.as_of_date < intervals.valid_to, true)
+            and months.as_of_date < coalesce(intervals.valid_to, date '9999-12-31')
     left join {{ ref('int_registry__month_ends') }} as states
         on
             intervals.registration_key = states.registration_key
@@ -55,7 +55,7 @@ conditions as (
         on
             months.is_synthetic = conditions.is_synthetic
             and months.as_of_date >= conditions.valid_from
-            and coalesce(months.as_of_date < conditions.valid_to, true)
+            and months.as_of_date < coalesce(conditions.valid_to, date '9999-12-31')
     group by months.month, conditions.registration_key, conditions.is_synthetic
 )
 
