@@ -4,7 +4,8 @@
   who lacks something is out at once), grace_days, is_hypothetical. One row for each registration in the registry's stock on the date.
 
   Everything is judged as it was on that date (valid time), true, false or null where nothing tells:
-  - a condition is as papers say (int_formalization__conditions); else met where the registry says in good standing;
+  - a condition is as papers say (int_formalization__conditions); else met where good standing in the registry implies
+    it; one that good standing does not imply is not yet due where the registry says in good standing;
   - a milestone is met once proven; the authorisation is not, as who has it has left the registry; else it is not known;
   - who is listed as suspended lacks something, unless a condition was mended after the last file that lists it: then
     the papers decide;
@@ -93,6 +94,7 @@ required as (
         codes.code,
         codes.position,
         case
+            when standing.registry_state = 'VIGENTE' and not known.standing_implies then true
             when known.condition_code is not null
                 then coalesce(conditions.is_met, case when standing.registry_state = 'VIGENTE' then true end)
             when reached.reached_by_date <= standing.evaluation_date then true
@@ -159,9 +161,9 @@ weighed as (
         listed.listed_date,
         afterwards.outcome_date,
         afterwards.is_projected,
-        coalesce(papers.instrument, case when standing.registry_state = 'VIGENTE' then true end) as instrument,
-        coalesce(papers.taxpayer, case when standing.registry_state = 'VIGENTE' then true end) as taxpayer,
-        coalesce(papers.declaration, case when standing.registry_state = 'VIGENTE' then true end) as declaration,
+        coalesce(papers.instrument, {{ implied_by_standing('IGAFOM_PRESENTADO', 'standing.registry_state') }}) as instrument,
+        coalesce(papers.taxpayer, {{ implied_by_standing('RUC_TERCERA_ACTIVO', 'standing.registry_state') }}) as taxpayer,
+        coalesce(papers.declaration, {{ implied_by_standing('DECLARACION_SEMESTRAL', 'standing.registry_state') }}) as declaration,
         demanded.first_unmet_code,
         case
             when
@@ -306,4 +308,14 @@ select
     end as agrees,
     is_synthetic
 from followed
+{%- endmacro %}
+
+{# True where the registry says in good standing and that implies the condition (seed registry_conditions), else null. #}
+{% macro implied_by_standing(condition_code, registry_state) -%}
+    case
+        when {{ registry_state }} = 'VIGENTE' and (
+            select rules.standing_implies from {{ ref('registry_conditions') }} as rules
+            where rules.condition_code = '{{ condition_code }}'
+        ) then true
+    end
 {%- endmacro %}

@@ -13,8 +13,18 @@ with events as (
     group by reinfo_key, is_synthetic
 ),
 
+-- layouts of the registry differ in what they carry: of each attribute the last that was known
 registered as (
-    select * from {{ ref('dim_registration') }} where is_current
+    select
+        registration_key,
+        is_synthetic,
+        {% for name in [
+            'party_key', 'is_free_area', 'department_code', 'place_code', 'activity_code', 'inscription_year'
+        ] -%}
+            max_by({{ name }}, valid_from) filter (where {{ name }} is not null) as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('dim_registration') }}
+    group by registration_key, is_synthetic
 ),
 
 registrations as (

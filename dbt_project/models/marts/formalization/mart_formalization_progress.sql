@@ -1,7 +1,7 @@
 -- Where every registration stood at each month's end: how far it was, what blocks it, its state in the registry, the
 -- conditions to stay there, and how long the regime had to go as the law stood on that day. A registration counts from
--- the month in which some source first told of it, and goes on after it left. A registration in good standing meets the
--- conditions, as the registry judged, unless a paper says otherwise; where nothing tells, a condition is null, not false.
+-- the month in which some source first told of it, and goes on after it left. A condition is as papers say; else met
+-- where good standing in the registry implies it (seed registry_conditions); where nothing tells it is null, not false.
 with months as (
     select
         months.month,
@@ -76,13 +76,18 @@ select
     standing.has_restos_arqueologicos,
     standing.has_expediente_tecnico,
     standing.has_autorizacion,
-    {% for name in ['instrument', 'taxpayer', 'declaration'] -%}
+    {% for name, told, code in [
+        ('has_filed_instrument', 'instrument', 'IGAFOM_PRESENTADO'),
+        ('is_active_taxpayer', 'taxpayer', 'RUC_TERCERA_ACTIVO'),
+        ('has_declared', 'declaration', 'DECLARACION_SEMESTRAL'),
+    ] -%}
         case
             when standing.is_in_stock
-                then coalesce(conditions.{{ name }}, case when standing.registry_state = 'VIGENTE' then true end)
-        end as {{ {
-            'instrument': 'has_filed_instrument', 'taxpayer': 'is_active_taxpayer', 'declaration': 'has_declared'
-        }[name] }},
+                then coalesce(
+                    conditions.{{ told }},
+                    {{ implied_by_standing(code, 'standing.registry_state') }}
+                )
+        end as {{ name }},
     {% endfor -%}
     standing.regime_end_date,
     datediff('day', standing.as_of_date, standing.regime_end_date) as days_to_regime_end,
