@@ -330,19 +330,16 @@ def test_the_purge_of_2025_is_predicted(history):
     assert agreed / compared > 0.99
 
 
-def test_a_shorter_history_widens_the_bounds_and_never_lies(history):
-    """Without the files of more than a year before, how long they were suspended is not known: nobody is surely out."""
-    bounds = history.execute(
-        "SELECT min(suspended_days_at_most - suspended_days_at_least), count(*) FROM marts.mart_purge_simulation "
-        "WHERE suspended_days_at_least IS NOT NULL"
-    ).fetchone()
-    assert bounds is not None
-    assert bounds[0] >= 0
-    wrong = history.execute(
-        "SELECT count(*) FROM marts.mart_purge_simulation AS simulated JOIN registrations USING (registration_key) "
-        "JOIN intervals ON registrations.registration_id = intervals.registration_id "
-        "AND simulated.evaluation_date BETWEEN intervals.valid_from AND coalesce(intervals.valid_to - 1, DATE '9999-12-31') "
-        "WHERE rule_set_code = 'FIN_LEY_32213' AND intervals.status_code = 'SUSPENDIDO' AND NOT is_projected AND NOT "
-        "(evaluation_date - intervals.valid_from + 1 BETWEEN suspended_days_at_least AND suspended_days_at_most)"
-    ).fetchone()
-    assert wrong == (0,)
+def test_the_days_of_suspension_lie_between_the_bounds(history):
+    ((among, outside, least_width),) = history.execute(
+        "SELECT count(*), count(*) FILTER (WHERE true_days NOT BETWEEN suspended_days_at_least AND suspended_days_at_most), "
+        "min(suspended_days_at_most - suspended_days_at_least) FROM (SELECT simulated.*, "
+        "datediff('day', intervals.valid_from, evaluation_date) + 1 AS true_days "
+        "FROM marts.mart_purge_simulation AS simulated JOIN registrations USING (registration_key) "
+        "JOIN intervals ON registrations.registration_id = intervals.registration_id AND intervals.status_code = 'SUSPENDIDO' "
+        "AND evaluation_date >= valid_from AND evaluation_date < coalesce(valid_to, DATE '9999-12-31') "
+        "WHERE NOT is_projected AND registry_state = 'SUSPENDIDO')"
+    ).fetchall()
+    assert among > 1000
+    assert outside == 0
+    assert least_width >= 0
