@@ -216,7 +216,7 @@ weighed as (
             standing.registration_key = suspensions.registration_key
             and standing.is_synthetic = suspensions.is_synthetic
             and standing.evaluation_date >= suspensions.suspended_from
-            and standing.evaluation_date < coalesce(suspensions.suspended_to, date '9999-12-31')
+            and standing.evaluation_date < coalesce(suspensions.ended_on, date '9999-12-31')
 ),
 
 judged as (

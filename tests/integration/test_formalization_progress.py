@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
@@ -343,3 +344,105 @@ def test_the_days_of_suspension_lie_between_the_bounds(history):
     assert among > 1000
     assert outside == 0
     assert least_width >= 0
+
+
+# --- the whole house: the committed sample and the simulated `tiny` -------------------------------------
+
+
+@pytest.fixture(scope="module")
+def analysts(house):
+    """The analysts' copy and, as tables, the truth of the simulated sector: `events` and `intervals`."""
+    connection = duckdb.connect(str((house / "warehouse" / "antawasi.duckdb").resolve()), read_only=True)
+    (truth,) = house.glob("simulated/tiny-*/truth")
+    for name, table in (("events", "registry_events"), ("intervals", "registry_intervals")):
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet('{truth / table}/*.parquet')")
+    # offices hand over the simulator's own codes of events, so they tell which registration a key is
+    connection.execute(
+        "CREATE TEMP TABLE registrations AS SELECT DISTINCT registration_id, reinfo_key AS registration_key "
+        "FROM staging.stg_partner_step_events__events JOIN events USING (event_id)"
+    )
+    return connection
+
+
+def test_tiny_funnel_equals_a_count_of_the_true_events_that_were_reported(analysts):
+    told = true_dates(frame(analysts, "SELECT * FROM events"), reported=True)
+    progress = frame(
+        analysts,
+        "SELECT registration_id, month, last_day(month) AS day, is_eligible, is_in_stock FROM marts.mart_formalization_progress "
+        "LEFT JOIN registrations USING (registration_key) WHERE is_synthetic",
+    )
+    funnel = frame(
+        analysts,
+        "SELECT month, milestone_code, sum(eligible_registration_count)::BIGINT AS eligible, "
+        "sum(reached_registration_count)::BIGINT AS reached FROM marts.mart_formalization_funnel WHERE is_synthetic GROUP BY ALL",
+    )
+    assert funnel["month"].n_unique() == 18
+    for code in MILESTONES:
+        dates = told.filter(c("milestone_code") == code).select("registration_id", "date")
+        counted = (
+            progress.join(dates, on="registration_id", how="left")
+            .group_by("month")
+            .agg(
+                c("is_eligible").sum().cast(pl.Int64).alias("eligible"),
+                ((c("date") <= c("day")).fill_null(False) & c("is_eligible")).sum().cast(pl.Int64).alias("reached"),
+            )
+            .sort("month")
+        )
+        ours = funnel.filter(c("milestone_code") == code).select(counted.columns).sort("month")
+        assert ours.equals(counted), code
+        assert ours["reached"].max() > 0
+    # those that left with the authorisation before the first file are counted too
+    assert (progress["is_eligible"] & ~progress["is_in_stock"]).sum() >= 18 * 5
+
+
+def test_sex_is_that_of_those_who_were_asked(analysts):
+    ((wrong, asked),) = analysts.execute(
+        "SELECT count(*) FILTER (WHERE (sex_code <> 'SIN_DATO') <> (party_key IN (SELECT party_key "
+        "FROM staging.stg_partner_surveys__answers WHERE sex_code IS NOT NULL UNION SELECT participant_key "
+        "FROM staging.stg_partner_trainings__attendances WHERE sex_code IS NOT NULL))), count(*) FILTER (WHERE sex_code <> 'SIN_DATO') "
+        "FROM intermediate.int_formalization__dimensions"
+    ).fetchall()
+    assert wrong == 0
+    assert asked > 50
+
+
+def test_a_short_history_widens_the_bounds_and_they_hold(analysts):
+    """`tiny` begins half a year before the purge: that somebody was suspended for a year is not known of anybody."""
+    ((least, most),) = analysts.execute(
+        "SELECT sum(excluded_at_least_count), sum(excluded_at_most_count) FROM marts.mart_purge_summary "
+        "WHERE is_synthetic AND rule_set_code = 'PURGA_JULIO_2025'"
+    ).fetchall()
+    ((purged,),) = analysts.execute("SELECT count(*) FROM intervals WHERE cause = 'PURGA_2025'").fetchall()
+    assert least == 0 < purged <= most
+    ((stock,),) = analysts.execute(
+        "SELECT count(*) FROM marts.mart_purge_simulation WHERE is_synthetic AND rule_set_code = 'PURGA_JULIO_2025'"
+    ).fetchall()
+    assert most < stock
+
+
+def test_any_date_can_be_asked_of_the_macro_and_the_rules_are_the_same(analysts):
+    columns = "* EXCLUDE (is_hypothetical, agrees)"
+    ((differing, asked),) = analysts.execute(
+        f"WITH asked AS (SELECT {columns} FROM marts.purge_simulated_on(DATE '2025-07-03', 'PURGA_JULIO_2025')), "
+        f"stored AS (SELECT {columns} FROM marts.mart_purge_simulation WHERE rule_set_code = 'PURGA_JULIO_2025') "
+        "SELECT (SELECT count(*) FROM (FROM asked EXCEPT FROM stored)) + (SELECT count(*) FROM (FROM stored EXCEPT FROM asked)), "
+        "(SELECT count(*) FROM asked)"
+    ).fetchall()
+    assert differing == 0
+    assert asked > 250
+    ((later,),) = analysts.execute(
+        "SELECT count(*) FROM marts.purge_simulated_on('2026-03-31', 'FIN_LEY_32537') WHERE would_be_excluded AND is_synthetic"
+    ).fetchall()
+    assert 0 < later < asked
+
+
+def test_the_funnels_asset_shows_its_last_month(house, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(house / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(["marts", "mart_formalization_funnel"]))
+    assert event is not None
+    assert event.asset_materialization is not None
+    shown = str(event.asset_materialization.metadata["last_month"].value)
+    assert "data:image/svg+xml;base64," in shown
+    assert "Datos medidos | 2021-06" in shown
+    assert "Datos simulados, no medidos | 2026-06" in shown

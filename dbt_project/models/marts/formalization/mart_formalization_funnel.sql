@@ -1,7 +1,8 @@
 -- How many reached each milestone by each month's end, in whatever order. Registered: all that some source had told of
 -- by then. Eligible: those in the registry's stock and those that left it with the authorisation; not the excluded, the
 -- absent without authorisation (presumed excluded or withdrawn), nor those that no file of the registry listed.
--- Registrations are not persons: operators are distinct parties, and their numbers do not add up over rows.
+-- Registrations are not persons: operators are distinct parties, and their numbers do not add up over rows. Where no
+-- office of the department had reported any step by then, a share is null: what nobody tells is not zero.
 {% set milestones = [
     'IGAFOM_PRESENTADO', 'IGAFOM_APROBADO', 'TERRENO_SUPERFICIAL', 'DERECHO_MINERO', 'RESTOS_ARQUEOLOGICOS',
     'EXPEDIENTE_TECNICO', 'AUTORIZACION'
@@ -40,6 +41,18 @@ counted as (
     group by progress.month, progress.is_synthetic, {{ dimensions | join(', ') }}
 ),
 
+reporting as (
+    select
+        parties.department_code,
+        parties.is_synthetic,
+        min({{ last_day_stated('events.event_date', 'events.date_precision_code') }}) as first_date
+    from {{ ref('stg_partner_step_events__events') }} as events
+    inner join parties
+        on events.reinfo_key = parties.registration_key and events.is_synthetic = parties.is_synthetic
+    where events.is_current
+    group by parties.department_code, parties.is_synthetic
+),
+
 milestones as (
     select distinct
         milestone_code,
@@ -50,6 +63,7 @@ milestones as (
 long as (
     select
         counted.*,
+        coalesce(reporting.first_date <= last_day(counted.month), false) as has_reports,
         milestones.milestone_code,
         milestones.milestone_order,
         case milestones.milestone_code
@@ -64,6 +78,8 @@ long as (
         end as reached_operator_count
     from counted
     cross join milestones
+    left join reporting
+        on counted.department_code = reporting.department_code and counted.is_synthetic = reporting.is_synthetic
 )
 
 select
@@ -74,7 +90,10 @@ select
     registered_registration_count,
     eligible_registration_count,
     reached_registration_count,
-    reached_registration_count * 1.0 / nullif(eligible_registration_count, 0) as share_frac,
+    has_reports,
+    case
+        when has_reports then reached_registration_count * 1.0 / nullif(eligible_registration_count, 0)
+    end as share_frac,
     eligible_operator_count,
     reached_operator_count,
     is_synthetic
