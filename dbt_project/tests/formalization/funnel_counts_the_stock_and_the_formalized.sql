@@ -1,5 +1,5 @@
--- By month, eligible registrations are those in the registry's stock and those that left it with the authorisation; none
--- is lost or counted twice, whatever the milestone, and what is reached is part of what is eligible.
+-- By month, eligible registrations are those in the registry's stock and those that left it with the authorisation;
+-- none is lost or counted twice, whatever the milestone.
 with funnel as (
     select
         month,

@@ -1,5 +1,12 @@
 -- Reached of eligible, eligible of registered; no more operators than registrations.
-select *
+select
+    month,
+    milestone_code,
+    registered_registration_count,
+    eligible_registration_count,
+    reached_registration_count,
+    eligible_operator_count,
+    reached_operator_count
 from {{ ref('mart_formalization_funnel') }}
 where
     reached_registration_count > eligible_registration_count

@@ -27,7 +27,10 @@ select
     'not the same on all dates' as problem
 from {{ ref('purge_rule_sets') }}
 group by rule_set_code
-having count(distinct (required_codes, coalesce(max_suspended_days, -1), grace_days)) > 1
+having
+    min(required_codes) <> max(required_codes)
+    or min(coalesce(max_suspended_days, -1)) <> max(coalesce(max_suspended_days, -1))
+    or min(grace_days) <> max(grace_days)
 
 union all
 

@@ -10,6 +10,11 @@ with periods as (
         row_number() over (order by valid_from) as nth
     from {{ ref('ref_legal_deadline') }}
     where deadline_code = 'REGIME_END'
+),
+
+created as (
+    select valid_from as first_date from {{ ref('ref_legal_regime') }}
+    where event_code = 'DL_1293'
 )
 
 select
@@ -17,10 +22,7 @@ select
     periods.valid_from,
     periods.valid_to
 from periods
-cross join (
-    select valid_from as first_date from {{ ref('ref_legal_regime') }}
-    where event_code = 'DL_1293'
-) as created
+cross join created
 where
     (periods.nth = 1 and periods.valid_from <> created.first_date)
     or (periods.nth > 1 and periods.previous_to is null)

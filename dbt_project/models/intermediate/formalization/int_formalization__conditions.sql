@@ -64,10 +64,18 @@ third_category as (
     select
         registration_key,
         is_synthetic,
-        proven_date as known_date,
-        min(proven_date) over (partition by registration_key, is_synthetic) as first_date
+        proven_date as known_date
     from events
     where step_code = 'RUC_TERCERA_ACTIVO' and outcome_code = 'APROBADO'
+),
+
+firsts as (
+    select
+        registration_key,
+        is_synthetic,
+        min(known_date) as first_date
+    from third_category
+    group by registration_key, is_synthetic
 ),
 
 rolls as (
@@ -100,16 +108,21 @@ taxpayer_states as (
     from rolls
     inner join {{ ref('int_formalization__dimensions') }} as registrations
         on rolls.party_key = registrations.party_key and rolls.is_synthetic = registrations.is_synthetic
-    left join (
-        select distinct
-            registration_key,
-            is_synthetic,
-            first_date
-        from third_category
-    ) as firsts
+    left join firsts
         on
             registrations.registration_key = firsts.registration_key
             and registrations.is_synthetic = firsts.is_synthetic
+),
+
+known_states as (
+    select
+        registration_key,
+        is_synthetic,
+        known_date,
+        bool_and(is_met) as is_met,
+        max(acted_date) as acted_date
+    from taxpayer_states
+    group by registration_key, is_synthetic, known_date
 ),
 
 taxpayers as (
@@ -129,16 +142,7 @@ taxpayers as (
             partition by states.registration_key, states.is_synthetic order by states.known_date
             rows between unbounded preceding and current row
         ) as acted_date
-    from (
-        select
-            registration_key,
-            is_synthetic,
-            known_date,
-            bool_and(is_met) as is_met,
-            max(acted_date) as acted_date
-        from taxpayer_states
-        group by registration_key, is_synthetic, known_date
-    ) as states
+    from known_states as states
     inner join {{ ref('registry_conditions') }} as conditions on conditions.condition_code = 'RUC_TERCERA_ACTIVO'
 ),
 

@@ -17,12 +17,12 @@ with events as (
 registered as (
     select
         registration_key,
-        is_synthetic,
         {% for name in [
             'party_key', 'is_free_area', 'department_code', 'place_code', 'activity_code', 'inscription_year'
         ] -%}
-            max_by({{ name }}, valid_from) filter (where {{ name }} is not null) as {{ name }}{{ ',' if not loop.last }}
-        {% endfor %}
+            max_by({{ name }}, valid_from) filter (where {{ name }} is not null) as {{ name }},
+        {% endfor -%}
+        is_synthetic
     from {{ ref('dim_registration') }}
     group by registration_key, is_synthetic
 ),

@@ -10,7 +10,7 @@
 with milestones as (
     select
         milestone_code,
-        milestone_order,
+        milestone_order * 100 + blocking_order as furtherness,
         blocking_order,
         cast(power(2, row_number() over (order by milestone_code) - 1) as integer) as bit
     from (
@@ -86,20 +86,20 @@ sets as (
 told as (
     select
         sets.reached_bits,
-        cast(count(*) filter (where (sets.reached_bits & milestones.bit) <> 0) as smallint) as reached_count,
-        max_by(milestones.milestone_code, milestones.milestone_order * 100 + milestones.blocking_order) filter (
-            where (sets.reached_bits & milestones.bit) <> 0
-        ) as furthest_milestone_code,
-        string_agg(milestones.milestone_code, ';' order by milestones.milestone_order, milestones.blocking_order)
-            filter (where (sets.reached_bits & milestones.bit) = 0)
-            as missing_milestone_codes,
-        min_by(milestones.milestone_code, milestones.blocking_order) filter (
-            where (sets.reached_bits & milestones.bit) = 0
-        ) as first_missing_code,
         {% for code in milestones -%}
             bool_or(milestones.milestone_code = '{{ code }}' and (sets.reached_bits & milestones.bit) <> 0)
-                as has_{{ code | lower }}{{ ',' if not loop.last }}
-        {% endfor %}
+                as has_{{ code | lower }},
+        {% endfor -%}
+        cast(count(*) filter (where (sets.reached_bits & milestones.bit) <> 0) as smallint) as reached_count,
+        max_by(milestones.milestone_code, milestones.furtherness) filter (
+            where (sets.reached_bits & milestones.bit) <> 0
+        ) as furthest_milestone_code,
+        string_agg(milestones.milestone_code, ';' order by milestones.furtherness) filter (
+            where (sets.reached_bits & milestones.bit) = 0
+        ) as missing_milestone_codes,
+        min_by(milestones.milestone_code, milestones.blocking_order) filter (
+            where (sets.reached_bits & milestones.bit) = 0
+        ) as first_missing_code
     from sets
     cross join milestones
     group by sets.reached_bits

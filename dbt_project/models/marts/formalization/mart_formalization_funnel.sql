@@ -27,14 +27,14 @@ counted as (
         {% endfor -%}
         count(*) as registered_registration_count,
         count(*) filter (where progress.is_eligible) as eligible_registration_count,
-        count(distinct case when progress.is_eligible then parties.party_number end) as eligible_operator_count,
         {% for code in milestones -%}
             count(*) filter (where progress.is_eligible and progress.has_{{ code | lower }})
                 as registrations_{{ code | lower }},
             count(distinct case
                 when progress.is_eligible and progress.has_{{ code | lower }} then parties.party_number
-            end) as operators_{{ code | lower }}{{ ',' if not loop.last }}
-        {% endfor %}
+            end) as operators_{{ code | lower }},
+        {% endfor -%}
+        count(distinct case when progress.is_eligible then parties.party_number end) as eligible_operator_count
     from {{ ref('mart_formalization_progress') }} as progress
     inner join parties
         on progress.registration_key = parties.registration_key and progress.is_synthetic = parties.is_synthetic

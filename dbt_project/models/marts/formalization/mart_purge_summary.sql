@@ -1,5 +1,5 @@
--- The simulated purges as counts: what would have happened beside what did. The number of excluded lies between the sums
--- of `excluded_at_least_count` and `excluded_at_most_count`.
+-- The simulated purges as counts: what would have happened beside what did. The number of excluded lies between the
+-- sums of `excluded_at_least_count` and `excluded_at_most_count`.
 select
     rule_set_code,
     evaluation_date,
