@@ -10,7 +10,7 @@
 with milestones as (
     select
         milestone_code,
-        milestone_order * 100 + blocking_order as furtherness,
+        milestone_order * 100 + blocking_order as position,
         blocking_order,
         cast(power(2, row_number() over (order by milestone_code) - 1) as integer) as bit
     from (
@@ -91,10 +91,10 @@ told as (
                 as has_{{ code | lower }},
         {% endfor -%}
         cast(count(*) filter (where (sets.reached_bits & milestones.bit) <> 0) as smallint) as reached_count,
-        max_by(milestones.milestone_code, milestones.furtherness) filter (
+        max_by(milestones.milestone_code, milestones.position) filter (
             where (sets.reached_bits & milestones.bit) <> 0
         ) as furthest_milestone_code,
-        string_agg(milestones.milestone_code, ';' order by milestones.furtherness) filter (
+        string_agg(milestones.milestone_code, ';' order by milestones.position) filter (
             where (sets.reached_bits & milestones.bit) = 0
         ) as missing_milestone_codes,
         min_by(milestones.milestone_code, milestones.blocking_order) filter (
