@@ -135,7 +135,8 @@ demanded as (
             when count(*) filter (where not is_met) > 0 then false
             when count(is_met) = count(*) then true
         end as is_all_met,
-        min_by(code, position) filter (where not is_met) as first_unmet_code
+        min_by(code, position) filter (where not is_met) as first_unmet_code,
+        string_agg(code, ';' order by position) filter (where coalesce(not is_met, true)) as unproven_codes
     from required
     group by rule_set_code, evaluation_date, registration_key, is_synthetic
 ),
@@ -165,6 +166,7 @@ weighed as (
         coalesce(papers.taxpayer, {{ implied_by_standing('RUC_TERCERA_ACTIVO', 'standing.registry_state') }}) as taxpayer,
         coalesce(papers.declaration, {{ implied_by_standing('DECLARACION_SEMESTRAL', 'standing.registry_state') }}) as declaration,
         demanded.first_unmet_code,
+        demanded.unproven_codes,
         case
             when
                 standing.max_suspended_days is not null and standing.registry_state = 'SUSPENDIDO'
@@ -297,6 +299,7 @@ select
     would_be_suspended,
     would_be_excluded,
     reason_code,
+    unproven_codes,
     predicted_code,
     outcome_date,
     outcome_code,

@@ -24,6 +24,7 @@ select
     would_be_suspended,
     would_be_excluded,
     reason_code,
+    unproven_codes,
     predicted_code,
     outcome_date,
     outcome_code,
