@@ -346,6 +346,19 @@ def test_the_days_of_suspension_lie_between_the_bounds(history):
     assert least_width >= 0
 
 
+def test_why_somebody_is_suspended_is_among_what_nothing_proves(history):
+    ((suspended, told),) = history.execute(
+        "SELECT count(*), count(*) FILTER (WHERE is_among) FROM (SELECT registration_key, "
+        "bool_or(list_contains(string_split(unproven_codes, ';'), condition_code)) AS is_among "
+        "FROM marts.mart_purge_simulation AS simulated JOIN registrations USING (registration_key) "
+        "JOIN conditions ON registrations.registration_id = conditions.registration_id AND NOT is_met "
+        "AND evaluation_date >= valid_from AND evaluation_date < coalesce(valid_to, DATE '9999-12-31') "
+        "WHERE rule_set_code = 'PURGA_JULIO_2025' AND registry_state = 'SUSPENDIDO' GROUP BY registration_key)"
+    ).fetchall()
+    assert suspended > 900
+    assert told / suspended > 0.99
+
+
 # --- the whole house: the committed sample and the simulated `tiny` -------------------------------------
 
 
