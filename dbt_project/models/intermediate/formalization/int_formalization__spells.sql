@@ -117,17 +117,12 @@ told as (
 
 reached as (
     select
-        events.registration_key,
-        events.is_synthetic,
-        milestones.milestone_code,
-        min(events.event_date) as reached_date,
-        min(events.proven_date) as reached_by_date
-    from events
-    inner join {{ ref('formalization_milestones') }} as milestones
-        on
-            replace(events.step_code, 'PREVENTIVO', 'CORRECTIVO') = milestones.step_code
-            and events.outcome_code = milestones.outcome_code
-    group by events.registration_key, events.is_synthetic, milestones.milestone_code
+        registration_key,
+        is_synthetic,
+        milestone_code,
+        reached_date,
+        reached_by_date
+    from {{ ref('int_formalization__reached') }}
 ),
 
 milestones as (
