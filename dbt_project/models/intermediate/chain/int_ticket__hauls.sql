@@ -1,5 +1,5 @@
--- The haul that each weigh ticket weighed: by the waybills that it names, else by a waybill to the same scale that names
--- the ticket's lot, else by likeness (match_rules, TICKET_WAYBILL). Tickets at the pit have no waybill.
+-- The haul that each weigh ticket weighed: by the waybills that it names, else by a waybill to the same scale that
+-- names the ticket's lot, else by likeness (match_rules, TICKET_WAYBILL). Tickets at the pit have no waybill.
 with tickets as (
     select
         tickets.*,

@@ -25,6 +25,16 @@ hauls as (
     group by lot_key, is_synthetic
 ),
 
+pits as (
+    select
+        lot_key,
+        is_synthetic,
+        min(transfer_key) as transfer_key
+    from transfers
+    where kind_code = 'ORE_AT_PIT'
+    group by lot_key, is_synthetic
+),
+
 papers as (
     select
         vouchers.transfer_key,
@@ -68,8 +78,7 @@ papers as (
             and tickets.lot_id = codes.lot_id
             and tickets.is_synthetic = codes.is_synthetic
     left join hauls on codes.lot_key = hauls.lot_key and codes.is_synthetic = hauls.is_synthetic
-    left join (select * from transfers where kind_code = 'ORE_AT_PIT') as pits
-        on codes.lot_key = pits.lot_key and codes.is_synthetic = pits.is_synthetic
+    left join pits on codes.lot_key = pits.lot_key and codes.is_synthetic = pits.is_synthetic
     where tickets.is_current and coalesce(hauls.transfer_key, pits.transfer_key) is not null
 
     union all

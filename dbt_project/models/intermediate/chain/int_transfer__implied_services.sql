@@ -1,6 +1,7 @@
 -- Services that partners' papers imply: one row per kind and lot. What arrived was carried; who invoices for another
 -- takes a fee; an operator who sells owes his concession's holder (why_code POSSIBLE where nothing says so: a candidate
--- for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes the laboratory.
+-- for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes the
+-- laboratory.
 with goods as (
     select * from {{ ref('int_transfer__implied_goods') }}
 ),

@@ -1,7 +1,7 @@
 -- The code that travels (lot_key) of every lot id in partners' papers: one row per party and lot id. SAME, the id is
--- the code that travels. WAYBILL, a waybill or voucher of the same haul or sale names it. SCORED, a heap or a voucher of
--- the same supplier is like it (match_rules, OWN_CODE...), one to one. OWN, nothing tells: the key is the id after the
--- party's, so that the ids of two plants never collide. Everyone reads lot ids through this table.
+-- the code that travels. WAYBILL, a waybill or voucher of the same haul or sale names it. SCORED, a heap or a voucher
+-- of the same supplier is like it (match_rules, OWN_CODE...), one to one. OWN, nothing tells: the key is the id after
+-- the party's key, so that the ids of two plants never collide. Everyone reads lot ids through this table.
 with tickets as (
     select
         weighing_party_key as party_key,
