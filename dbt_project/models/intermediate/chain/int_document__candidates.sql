@@ -67,7 +67,7 @@ likenesses as (
         weeks.kind_code,
         free.lot_key,
         free.block_buyer,
-        weeks.issue_date - free.match_date as lag_days,
+        {{ days_between('free.match_date', 'weeks.issue_date') }} as lag_days,
         case
             when weeks.kind_code <> 'CONCESSION_FEE' or weeks.seller_key = free.payee_key
                 then {{ nearness('weeks.value_usd', 'free.match_value_usd', 'rule.value_tolerance_frac') }}

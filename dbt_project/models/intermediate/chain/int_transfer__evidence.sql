@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
--- The rows of the sources on which each transfer rests: vouchers and notes, the sheets or declarations that valued it,
--- and of carriage its waybills and tickets. A document evidences one transfer.
+-- The rows of the sources on which each transfer rests: vouchers and notes; the sheets, certificates or declarations
+-- that valued it; of carriage its waybills and tickets. A document evidences one transfer; a sheet that deducts the
+-- freight evidences the sale and the carriage.
 with transfers as (
     select
         transfer_key,
@@ -8,8 +9,7 @@ with transfers as (
         lot_key,
         payee_key,
         payer_key,
-        invoicing_party_key,
-        sheet_id,
+        sheet_code,
         is_synthetic
     from {{ ref('int_transfer__observed') }}
 ),
@@ -101,8 +101,30 @@ papers as (
             codes.lot_key = transfers.lot_key
             and sheets.buyer_key = transfers.payer_key
             and sheets.is_synthetic = transfers.is_synthetic
-            and transfers.kind_code in ('ORE_AT_PLANT', 'CONCENTRATE')
+            and (transfers.kind_code in ('ORE_AT_PLANT', 'CONCENTRATE') or transfers.sheet_code = 'FREIGHT')
     where sheets.is_current
+
+    union all
+
+    select
+        transfers.transfer_key,
+        'ASSAY' as evidence_code,
+        certificates.certificate_id as paper_id,
+        certificates.landing_sha256,
+        certificates.row_number,
+        certificates.is_synthetic
+    from {{ ref('stg_partner_assays__certificates') }} as certificates
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            certificates.laboratory_key = codes.party_key
+            and certificates.lot_id = codes.lot_id
+            and certificates.is_synthetic = codes.is_synthetic
+    inner join transfers
+        on
+            codes.lot_key = transfers.lot_key
+            and certificates.is_synthetic = transfers.is_synthetic
+            and transfers.kind_code in ('ORE_AT_PLANT', 'CONCENTRATE')
+    where certificates.is_current
 
     union all
 
@@ -157,6 +179,7 @@ select
             then 'sunat_documents__documents'
         when evidence_code = 'TICKET' then 'partner_weigh_tickets__tickets'
         when evidence_code = 'SHEET' then 'partner_settlements__settlements'
+        when evidence_code = 'ASSAY' then 'partner_assays__certificates'
         when evidence_code = 'DECLARATION' then 'partner_exports__lines'
         else 'partner_campaigns__lines'
     end as source_table,

@@ -262,8 +262,9 @@ likenesses as (
         candidates.lot_key,
         free_own.is_synthetic,
         case
-            when candidates.match_code = 'OWN_CODE' then free_own.first_date - candidates.seen_date
-            else candidates.seen_date - free_own.first_date
+            when candidates.match_code = 'OWN_CODE'
+                then {{ days_between('candidates.seen_date', 'free_own.first_date') }}
+            else {{ days_between('free_own.first_date', 'candidates.seen_date') }}
         end as lag_days,
         {{ nearness('free_own.mass_dmt', 'candidates.mass_dmt', 'rule.mass_tolerance_frac') }} as mass_nearness,
         case when free_own.invoicing_party_key = candidates.biller_key then 1 else 0 end as same_party,
