@@ -16,5 +16,8 @@
 {# Money to the cent, half away from zero. #}
 {% macro cents(value) %}cast(round({{ fixed(value) }}, 2) as decimal(18, 2)){% endmacro %}
 
+{# A factor of an exact product of decimals, for the few that must not pass through binary. #}
+{% macro wide(factor) %}cast({{ factor }} as decimal(38, 10)){% endmacro %}
+
 {# The value, or zero where it is below; null stays null, which greatest() turns into zero. #}
 {% macro not_below_zero(value) %}case when {{ value }} < 0 then 0 else {{ value }} end{% endmacro %}

@@ -26,7 +26,7 @@ STAGING = (
     "stg_partner_weigh_tickets__tickets",
     "stg_sunat_documents__documents",
 )
-PRICES = ("int_price__daily", "int_price__quotational")
+BESIDE = ("int_price__daily", "int_price__quotational", "int_lot__codes")
 MODELS = (
     "int_settlement__penalty_clauses",
     "int_settlement__sheets_valued",
@@ -37,7 +37,7 @@ MODELS = (
     "int_settlement__differences",
     "mart_settlement_difference",
 )
-INPUTS = {"reference": SEEDS, "staging": STAGING, "intermediate": PRICES}
+INPUTS = {"reference": SEEDS, "staging": STAGING, "intermediate": BESIDE}
 SHEETS = "staging.stg_partner_settlements__settlements"
 
 c = pl.col
@@ -449,7 +449,7 @@ def test_an_empty_house_has_empty_models(warehouse, models):
     """Nothing measured is there yet: no sheets, no tickets, no assays, no prices."""
 
     def empty(connection: duckdb.DuckDBPyConnection) -> None:
-        for schema, tables in (("staging", STAGING), ("intermediate", PRICES)):
+        for schema, tables in (("staging", STAGING), ("intermediate", BESIDE)):
             for table in tables:
                 connection.execute(f"DELETE FROM {schema}.{table}")
 

@@ -100,6 +100,7 @@ found as (
 select
     sheets.buyer_key,
     sheets.settlement_id,
+    sheets.lot_key,
     sheets.lot_id,
     sheets.stage_code,
     sheets.settlement_date,

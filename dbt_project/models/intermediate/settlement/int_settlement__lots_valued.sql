@@ -24,6 +24,7 @@ sheets as (
                 then coalesce(explained.term_code, 'UNEXPLAINED')
         end as difference_term_code,
         explained.scenario_code as difference_scenario_code,
+        codes.lot_key,
         {{ protected_usd_per_t('sheets.copper_usd_per_t', 'sheets.price_protection_usd_per_lb') }}
             as exact_price_usd_per_t,
         {{ payable_cu_pct('sheets.cu_pct', 'sheets.payable_pct', 'sheets.deduction_pct', "'ESTANDAR'") }}
@@ -31,11 +32,17 @@ sheets as (
     from {{ ref('int_settlement__sheets_valued') }} as sheets
     left join explained
         on {{ same_sheet('sheets', 'explained') }}
+    left join {{ ref('int_lot__codes') }} as codes
+        on
+            sheets.buyer_key = codes.party_key
+            and sheets.lot_id = codes.lot_id
+            and sheets.is_synthetic = codes.is_synthetic
 )
 
 select
     buyer_key,
     settlement_id,
+    lot_key,
     lot_id,
     stage_code,
     previous_settlement_id,
