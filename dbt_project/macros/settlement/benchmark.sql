@@ -3,7 +3,7 @@
   ref_buyer_tariff; oracle O4''.
 #}
 {% macro tariff_usd_per_dmt(cu_pct, base_cu_pct, base_price_usd_per_dmt, scale_usd_per_dmt_pct) -%}
-    {{ fixed(base_price_usd_per_dmt ~ ' + ' ~ real(scale_usd_per_dmt_pct) ~ ' * (' ~ cu_pct ~ ' - ' ~ base_cu_pct ~ ')') }}
+    {{ fixed(base_price_usd_per_dmt ~ ' + ' ~ real(scale_usd_per_dmt_pct) ~ ' * (' ~ cu_pct ~ ' - (' ~ base_cu_pct ~ '))') }}
 {%- endmacro %}
 
 {# The tariff's copper price: the month's mean and the support on it, US cents per pound. Oracle O4. #}
@@ -13,7 +13,7 @@
 
 {# Dry tonnes of concentrate that a dry tonne of ore makes: ore grade x recovery / concentrate grade. #}
 {% macro mass_pull_frac(ore_cu_pct, recovery_frac, concentrate_cu_pct) -%}
-    {{ fixed(real(ore_cu_pct) ~ ' * ' ~ recovery_frac ~ ' / ' ~ concentrate_cu_pct) }}
+    {{ fixed(real(ore_cu_pct) ~ ' * (' ~ recovery_frac ~ ') / (' ~ concentrate_cu_pct ~ ')') }}
 {%- endmacro %}
 
 {#
@@ -22,13 +22,13 @@
 #}
 {% macro ore_netback_usd_per_dmt(mass_pull_frac, concentrate_usd_per_dmt, freight_usd_per_dmt, milling_usd_per_dmt) -%}
     {{ fixed(
-        real(mass_pull_frac) ~ ' * (' ~ concentrate_usd_per_dmt ~ ' - ' ~ freight_usd_per_dmt ~ ') - ' ~ milling_usd_per_dmt
+        real(mass_pull_frac) ~ ' * (' ~ concentrate_usd_per_dmt ~ ' - (' ~ freight_usd_per_dmt ~ ')) - (' ~ milling_usd_per_dmt ~ ')'
     ) }}
 {%- endmacro %}
 
 {# Copper that ore gives up: ore x grade / 100 x recovery, in the mass's unit. Oracles O5 and O14. #}
 {% macro recovered_cu(ore_dmt, cu_pct, recovery_frac) -%}
-    {{ fixed(real(ore_dmt) ~ ' * ' ~ cu_pct ~ ' / 100 * ' ~ recovery_frac) }}
+    {{ fixed(real(ore_dmt) ~ ' * (' ~ cu_pct ~ ') / 100 * (' ~ recovery_frac ~ ')') }}
 {%- endmacro %}
 
 {# What a stratum may mine between two days, both included: tonnes a day x days. Oracle O10. #}

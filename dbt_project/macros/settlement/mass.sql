@@ -15,7 +15,7 @@
 
 {# Metal in a dry mass: dry x grade / 100, in the mass's unit. C2. #}
 {% macro contained(dmt, grade_pct) -%}
-    {{ fixed(real(dmt) ~ ' * ' ~ grade_pct ~ ' / 100') }}
+    {{ fixed(real(dmt) ~ ' * (' ~ grade_pct ~ ') / 100') }}
 {%- endmacro %}
 
 {# Pounds of a mass in tonnes. #}
