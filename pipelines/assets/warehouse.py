@@ -102,7 +102,9 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
         with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
             warehouse.mount(settings, pinned)
             reporter.step("dbt: models and their tests")
-            run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
+            # Unit tests try the models on rows of their own: they belong to the project's tests, not to every build.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            run = dbt.cli(arguments, context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
                 # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
                 told = list(run.stream())
