@@ -29,3 +29,18 @@
 {% macro lot_rule(code) -%}
     (select rules.value from {{ ref('lot_rules') }} as rules where rules.rule_code = '{{ code }}')
 {%- endmacro %}
+
+{# How much of a campaign's products a lot of its feed is given, as a whole number, so that sums do not depend on an order. #}
+{% macro allocation_weight(method) -%}
+    {%- if method == 'RECOVERABLE' -%}
+    greatest(cast(round(copper_g * recovery_frac * 1000) as bigint), 1)
+    {%- elif method == 'MASS' -%}
+    greatest(mass_g, 1)
+    {%- elif method == 'VALUE' -%}
+    greatest(cast(round(coalesce(value_usd, copper_g * usd_per_g, copper_g) * 100) as bigint), 1)
+    {%- else -%}
+    {{ exceptions.raise_compiler_error(
+        "dbt variable allocation_method is '" ~ method ~ "'; write RECOVERABLE, MASS or VALUE (dbt_project.yml or --vars)"
+    ) }}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,7 +1,7 @@
--- Copper of each campaign and heap: what went in, what came out, and what is unaccounted for. Nothing is forced to balance:
--- copper that came out and never went in is an origin of its own, copper that went in and never came out an end of its own,
--- both a lot UNACCOUNTED. A plant that tells no tailings has them by difference. Where no feed, or nothing but feed, is told
--- (is_whole false) nothing is unaccounted for: the papers are not all there.
+-- Copper of each campaign and heap: what went in, what came out, and what is unaccounted for. Nothing is forced to
+-- balance: copper that came out and never went in is an origin of its own, copper that went in and never came out an
+-- end of its own, both a lot UNACCOUNTED. A plant that tells no tailings has them by difference. Where no feed, or
+-- nothing but feed, is told (is_whole false) nothing is unaccounted for: the papers are not all there.
 with lines as (
     select
         campaign_key,

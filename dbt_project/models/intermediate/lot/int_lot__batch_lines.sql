@@ -1,5 +1,6 @@
--- Lines of plants' campaigns and collectors' heaps, one row each, in whole grams: FEED is what went in, PRODUCT what came
--- out to be sold or fed again (closing stocks too), TAILINGS the rest. A line without a lot code has a lot of its own.
+-- Lines of plants' campaigns and collectors' heaps, one row each, in whole grams: FEED is what went in, PRODUCT what
+-- came out to be sold or fed again (closing stocks too), TAILINGS the rest. A line without a lot code has a lot of its
+-- own.
 with lines as (
     select
         *,

@@ -1,6 +1,7 @@
 -- What every lot on paper held, in whole grams of dry mass and copper, and of which paper each figure is
--- (mass_evidence_code: dry mass, grade and copper; wet_evidence_code). A lot that a campaign or heap made holds what that
--- line says, else what was fed of it, unless the sheet of its sale says that there was more: then a part is still in stock.
+-- (mass_evidence_code: dry mass, grade and copper; wet_evidence_code). A lot that a campaign or heap made holds what
+-- that line says, else what was fed of it, unless the sheet of its sale says that there was more: then a part is still
+-- in stock.
 with best as (
     select
         lot_key,
@@ -9,12 +10,12 @@ with best as (
             'product_form_code', 'mass_wmt', 'moisture_pct', 'cu_pct', 'soluble_frac', 'value_usd', 'plant_key',
             'operator_key', 'reinfo_key', 'mining_right_id_ingemmet', 'origin_ubigeo_code'
         ] -%}
-        {{ best_told(column) }} as {{ column }},
+            {{ best_told(column) }} as {{ column }},
         {% endfor -%}
         min_by(evidence_code, evidence_rank) filter (where mass_wmt is not null) as wet_evidence_code,
         {% for paper in ['MADE', 'FED'] -%}
-        min(mass_dmt) filter (where evidence_code = '{{ paper }}') as {{ paper | lower }}_dmt,
-        min(copper_g) filter (where evidence_code = '{{ paper }}') as {{ paper | lower }}_copper_g,
+            min(mass_dmt) filter (where evidence_code = '{{ paper }}') as {{ paper | lower }}_dmt,
+            min(copper_g) filter (where evidence_code = '{{ paper }}') as {{ paper | lower }}_copper_g,
         {% endfor -%}
         min_by(mass_dmt, evidence_rank) filter (
             where mass_dmt is not null and evidence_code not in ('MADE', 'FED')

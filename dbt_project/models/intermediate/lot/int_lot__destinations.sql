@@ -1,6 +1,7 @@
 -- Where every origin lot's copper went: one row per origin lot and lot in which some of it ended or still is, in whole
--- grams that add up to the origin's own. EXPORTED, TAILINGS, UNACCOUNTED; IN_STOCK, what of a lot was not fed to anything
--- (as far as papers tell it still lies there); NOT_FOLLOWED, without a lot, what went into lots that feed one another.
+-- grams that add up to the origin's own. EXPORTED, TAILINGS, UNACCOUNTED; IN_STOCK, what of a lot was not fed to
+-- anything (as far as papers tell it still lies there); NOT_FOLLOWED, without a lot, what went into lots that feed one
+-- another.
 with given as (
     select
         from_lot_key as lot_key,
@@ -50,18 +51,20 @@ origins as (
     where lot_key = origin_lot_key
 ),
 
+fed_into as (
+    select distinct
+        to_lot_key,
+        is_synthetic
+    from {{ ref('int_lot__edges') }}
+),
+
 -- Lots whose feed is not followed: in part their own origin although something was fed into them.
 circles as (
     select
         origins.origin_lot_key as lot_key,
         origins.is_synthetic
     from origins
-    inner join (
-        select distinct
-            to_lot_key,
-            is_synthetic
-        from {{ ref('int_lot__edges') }}
-    ) as fed_into
+    inner join fed_into
         on origins.origin_lot_key = fed_into.to_lot_key and origins.is_synthetic = fed_into.is_synthetic
 ),
 
@@ -74,6 +77,15 @@ through_circles as (
         on parts.lot_key = circles.lot_key and parts.is_synthetic = circles.is_synthetic
 ),
 
+sums as (
+    select
+        origin_lot_key,
+        sum(cut_g) as cut_g,
+        is_synthetic
+    from reached
+    group by origin_lot_key, is_synthetic
+),
+
 left_over as (
     select
         origins.origin_lot_key,
@@ -81,14 +93,7 @@ left_over as (
         through_circles.origin_lot_key is not null and origins.copper_g > coalesce(sums.cut_g, 0) as is_not_followed,
         origins.is_synthetic
     from origins
-    left join (
-        select
-            origin_lot_key,
-            sum(cut_g) as cut_g,
-            is_synthetic
-        from reached
-        group by origin_lot_key, is_synthetic
-    ) as sums
+    left join sums
         on origins.origin_lot_key = sums.origin_lot_key and origins.is_synthetic = sums.is_synthetic
     left join through_circles
         on
@@ -106,7 +111,7 @@ completed as (
             when left_over.is_not_followed then 0
             when row_number() over (
                 partition by reached.origin_lot_key, reached.is_synthetic
-                order by reached.cut_g desc, reached.lot_key
+                order by reached.cut_g desc, reached.lot_key asc
             ) = 1 then left_over.left_g
             else 0
         end as copper_g,

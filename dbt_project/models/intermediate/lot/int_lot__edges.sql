@@ -1,6 +1,6 @@
--- Copper that passed from one lot to another in a campaign or heap, in whole grams: what a lot won goes to the products by
--- their copper, the rest to the tailings by theirs. What a lot gives and what a lot takes both add up to the gram.
--- mass_g is the part of the taking lot's dry mass that goes with the copper.
+-- Copper that passed from one lot to another in a campaign or heap, in whole grams: what a lot won goes to the
+-- products by their copper, the rest to the tailings by theirs. What a lot gives and what a lot takes both add up to
+-- the gram. mass_g is the part of the taking lot's dry mass that goes with the copper.
 with gives as (
     select
         campaign_key,
@@ -92,12 +92,12 @@ laid_out as (
         *,
         sum(given_left_g) over (
             partition by campaign_key, stream_code, to_lot_key, is_synthetic
-            order by given_g desc, from_lot_key
+            order by given_g desc, from_lot_key asc
             rows between unbounded preceding and current row
         ) as given_until_g,
         sum(taken_left_g) over (
             partition by campaign_key, stream_code, from_lot_key, is_synthetic
-            order by taken_g desc, to_lot_key
+            order by taken_g desc, to_lot_key asc
             rows between unbounded preceding and current row
         ) as taken_until_g
     from left_over

@@ -1,5 +1,5 @@
--- What each lot gave to each campaign or heap that it was fed to, in whole grams of copper. A lot gives all that it holds
--- once nearly all of it was fed, over its lines by their copper, and never more than it holds.
+-- What each lot gave to each campaign or heap that it was fed to, in whole grams of copper. A lot gives all that it
+-- holds once nearly all of it was fed, over its lines by their copper, and never more than it holds.
 with lines as (
     select
         campaign_key,
@@ -16,7 +16,8 @@ cumulated as (
     select
         lines.*,
         case
-            when books.fed_copper_g < books.copper_g * (1 - {{ lot_rule('LOT_TOLERANCE_FRAC') }}) then books.fed_copper_g
+            when books.fed_copper_g < books.copper_g * (1 - {{ lot_rule('LOT_TOLERANCE_FRAC') }})
+                then books.fed_copper_g
             else books.copper_g
         end as given_g,
         books.fed_copper_g,

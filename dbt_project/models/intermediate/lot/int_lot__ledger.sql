@@ -1,5 +1,6 @@
--- Every lot with its kind, dry mass and copper: those on paper, and those that campaigns' balances leave over (tailings by
--- difference, UNACCOUNTED copper). The kind is told by what made the lot, else by where it went and by its form.
+-- Every lot with its kind, dry mass and copper: those on paper, and those that campaigns' balances leave over
+-- (tailings by difference, UNACCOUNTED copper). The kind is told by what made the lot, else by where it went and by
+-- its form.
 with roles as (
     select
         lot_key,

@@ -52,7 +52,7 @@ sheets as (
         }) }},
         row_number() over (
             partition by codes.lot_key, sheets.stage_code = 'PROVISIONAL', sheets.is_synthetic
-            order by sheets.settlement_date desc, sheets.buyer_key, sheets.settlement_id
+            order by sheets.settlement_date desc, sheets.buyer_key asc, sheets.settlement_id asc
         ) as nth,
         sheets.is_synthetic
     from {{ ref('stg_partner_settlements__settlements') }} as sheets
@@ -132,7 +132,8 @@ certificates as (
         }) }},
         row_number() over (
             partition by codes.lot_key, certificates.requested_by_code, certificates.is_synthetic
-            order by certificates.certificate_date desc, certificates.laboratory_key, certificates.certificate_id
+            order by
+                certificates.certificate_date desc, certificates.laboratory_key asc, certificates.certificate_id asc
         ) as nth,
         certificates.is_synthetic
     from {{ ref('stg_partner_assays__certificates') }} as certificates

@@ -1,8 +1,7 @@
--- How much of the copper that each lot gave to a campaign went on with the products (won_g); the rest is in the tailings.
--- The products' copper is shared over the feed by the method of var allocation_method: RECOVERABLE, by the copper that a
--- plant recovers of such ore (the lot's soluble copper where an assay tells it); MASS, by dry mass; VALUE, by what was paid
--- for the lot. No lot wins more than it gave. Heaps lose nothing, so all methods agree there.
-{%- set method = var('allocation_method') %}
+-- How much of the copper that each lot gave to a campaign went on with the products (won_g); the rest is in the
+-- tailings. The products' copper is shared over the feed by the method of var allocation_method: RECOVERABLE, by the
+-- copper that a plant recovers of such ore (the lot's soluble copper where an assay tells it); MASS, by dry mass;
+-- VALUE, by what was paid for the lot. No lot wins more than it gave. Heaps lose nothing, so all methods agree there.
 with fed as (
     select
         fed.campaign_key,
@@ -12,7 +11,8 @@ with fed as (
         books.value_usd * (cast(fed.copper_g as double) / nullif(books.copper_g, 0)) as value_usd,
         case
             when books.soluble_frac is null then recoveries.recovery_frac
-            else recoveries.insoluble_recovery_frac
+            else
+                recoveries.insoluble_recovery_frac
                 + (recoveries.soluble_recovery_frac - recoveries.insoluble_recovery_frac) * books.soluble_frac
         end as recovery_frac,
         fed.is_synthetic
@@ -39,16 +39,20 @@ weighed as (
         campaign_key,
         lot_key,
         copper_g,
-        {% if method == 'RECOVERABLE' -%}
-        greatest(cast(round(copper_g * recovery_frac * 1000) as bigint), 1) as weight,
-        {%- elif method == 'MASS' -%}
-        greatest(mass_g, 1) as weight,
-        {%- elif method == 'VALUE' -%}
-        greatest(cast(round(coalesce(value_usd, copper_g * usd_per_g, copper_g) * 100) as bigint), 1) as weight,
-        {%- endif %}
+        {{ allocation_weight(var('allocation_method')) }} as weight,
         is_synthetic
     from priced
     where copper_g > 0
+),
+
+sums as (
+    select
+        campaign_key,
+        sum(weight) as weight,
+        sum(copper_g) as copper_g,
+        is_synthetic
+    from weighed
+    group by campaign_key, is_synthetic
 ),
 
 -- What came out and was never fed weighs as the mean of what was.
@@ -62,15 +66,7 @@ with_gains as (
         {{ whole_part('balances.gained_g', 'sums.weight', 'sums.copper_g') }} as weight,
         balances.is_synthetic
     from {{ ref('int_lot__balances') }} as balances
-    inner join (
-        select
-            campaign_key,
-            sum(weight) as weight,
-            sum(copper_g) as copper_g,
-            is_synthetic
-        from weighed
-        group by campaign_key, is_synthetic
-    ) as sums
+    inner join sums
         on balances.campaign_key = sums.campaign_key and balances.is_synthetic = sums.is_synthetic
     where balances.gained_g > 0
 ),
@@ -90,7 +86,7 @@ ordered as (
     where balances.is_whole
     window onward as (
         partition by with_gains.campaign_key, with_gains.is_synthetic
-        order by cast(with_gains.weight as double) / with_gains.copper_g desc, with_gains.lot_key
+        order by cast(with_gains.weight as double) / with_gains.copper_g desc, with_gains.lot_key asc
         rows between current row and unbounded following
     )
 ),
@@ -125,7 +121,7 @@ left_over as (
         product_g - sum(cut_g) over (partition by campaign_key, is_synthetic) as left_g,
         sum(copper_g - cut_g) over (
             partition by campaign_key, is_synthetic
-            order by cut_g desc, lot_key
+            order by cut_g desc, lot_key asc
             rows between unbounded preceding and current row
         ) - (copper_g - cut_g) as room_before_g
     from cut
@@ -136,6 +132,6 @@ select
     lot_key,
     cast(copper_g as bigint) as copper_g,
     cast(cut_g + greatest(least(copper_g - cut_g, left_g - room_before_g), 0) as bigint) as won_g,
-    '{{ method }}' as allocation_method_code,
+    '{{ var('allocation_method') }}' as allocation_method_code,
     is_synthetic
 from left_over

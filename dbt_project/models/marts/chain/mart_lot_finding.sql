@@ -1,5 +1,6 @@
--- What is wrong with the papers of lots, each with its rows (landing file/row of partner_campaigns__lines). Findings change
--- nothing: copper that does not balance stands in the ledger as UNACCOUNTED, what goes in circles is not followed.
+-- What is wrong with the papers of lots, each with its rows (landing file/row of partner_campaigns__lines). Findings
+-- change nothing: copper that does not balance stands in the ledger as UNACCOUNTED, what goes in circles is not
+-- followed.
 with lines as (
     select
         campaign_key,
@@ -58,26 +59,36 @@ broken as (
     where balances.is_out_of_balance and (lines.is_product or (balances.product_g = 0 and lines.is_made))
 ),
 
-{% set held = {'COPPER': ['books.made_copper_g', 'books.fed_copper_g'],
-    'DRY_MASS': ['coalesce(books.made_mass_g, books.sold_mass_g)', 'books.fed_mass_g']} %}
 overdrawn as (
-    {% for measure, (in_g, out_g) in held.items() -%}
     select
         'NEGATIVE_STOCK' as finding_code,
         books.lot_key,
         cast(null as varchar) as campaign_key,
-        '{{ measure }}' as measure_code,
+        'COPPER' as measure_code,
         by_lot.ended_date as finding_date,
-        {{ in_g }} as in_g,
-        {{ out_g }} as out_g,
+        books.made_copper_g as in_g,
+        books.fed_copper_g as out_g,
         by_lot.evidence,
         books.is_synthetic
     from {{ ref('int_lot__books') }} as books
     inner join by_lot
         on books.lot_key = by_lot.lot_key and books.is_synthetic = by_lot.is_synthetic
-    where {{ out_g }} > {{ in_g }} * (1 + {{ lot_rule('LOT_TOLERANCE_FRAC') }})
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    where books.fed_copper_g > books.made_copper_g * (1 + {{ lot_rule('LOT_TOLERANCE_FRAC') }})
+    union all
+    select
+        'NEGATIVE_STOCK' as finding_code,
+        books.lot_key,
+        cast(null as varchar) as campaign_key,
+        'DRY_MASS' as measure_code,
+        by_lot.ended_date as finding_date,
+        coalesce(books.made_mass_g, books.sold_mass_g) as in_g,
+        books.fed_mass_g as out_g,
+        by_lot.evidence,
+        books.is_synthetic
+    from {{ ref('int_lot__books') }} as books
+    inner join by_lot
+        on books.lot_key = by_lot.lot_key and books.is_synthetic = by_lot.is_synthetic
+    where books.fed_mass_g > coalesce(books.made_mass_g, books.sold_mass_g) * (1 + {{ lot_rule('LOT_TOLERANCE_FRAC') }})
 ),
 
 too_early as (
@@ -97,6 +108,13 @@ too_early as (
     where lines.is_fed and lines.ended_date < by_lot.made_from_date
 ),
 
+fed_into as (
+    select distinct
+        to_lot_key,
+        is_synthetic
+    from {{ ref('int_lot__edges') }}
+),
+
 circles as (
     select
         'CYCLE' as finding_code,
@@ -111,12 +129,7 @@ circles as (
     from {{ ref('int_lot__genealogy') }} as parts
     inner join by_lot
         on parts.lot_key = by_lot.lot_key and parts.is_synthetic = by_lot.is_synthetic
-    inner join (
-        select distinct
-            to_lot_key,
-            is_synthetic
-        from {{ ref('int_lot__edges') }}
-    ) as fed_into
+    inner join fed_into
         on parts.lot_key = fed_into.to_lot_key and parts.is_synthetic = fed_into.is_synthetic
     where parts.lot_key = parts.origin_lot_key
 ),
