@@ -134,7 +134,8 @@ def test_broken_balances_and_kinds_of_lots_are_those_of_the_simulated_sector(hou
         kinds = dict(
             connection.execute(
                 "SELECT lot_kind_code, count(*) FROM marts.dim_lot WHERE lot_key SIMILAR TO '[MLKR][0-9]{9}' "
-                "AND left(lot_key, 1) <> {'PIT': 'M', 'LOAD': 'L', 'PRODUCT': 'K', 'TAILINGS': 'R'}[lot_kind_code] GROUP BY 1"
+                "AND left(lot_key, 1) <> "
+                "MAP {'PIT': 'M', 'LOAD': 'L', 'PRODUCT': 'K', 'TAILINGS': 'R'}[lot_kind_code] GROUP BY 1"
             ).fetchall()
         )
     assert broken is not None and broken[0] > 0
