@@ -51,8 +51,8 @@ def _decomposed(copper: dict[str, int], edges: dict[tuple[str, str], int]) -> di
 
 def _genealogy(
     folder: Path, copper: dict[str, int], edges: dict[tuple[str, str], int]
-) -> dict[str, dict[str, tuple[int, float]]]:
-    """What dbt makes of them: lot -> origin -> (grams, share)."""
+) -> tuple[dict[str, dict[str, tuple[int, float]]], dict[str, int]]:
+    """What dbt makes of them: lot -> origin -> (grams, share), and the grams that came to lots by circles."""
     database = folder / "build.duckdb"
     with duckdb.connect(str(database)) as connection:
         connection.execute("CREATE SCHEMA intermediate")
@@ -83,7 +83,10 @@ def _genealogy(
         ).fetchall():
             assert origin not in made[lot], f"{lot} has {origin} twice"
             made[lot][origin] = (grams, share)
-    return made
+        cut = connection.execute(
+            "SELECT lot_key, not_followed_g FROM intermediate.int_lot__genealogy WHERE not_followed_g <> 0"
+        ).fetchall()
+    return made, dict(cut)
 
 
 def test_every_lot_decomposes_into_its_origins_and_circles_are_not_followed(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ def test_every_lot_decomposes_into_its_origins_and_circles_are_not_followed(tmp_
         ("Z", "Z"): 5,
         ("L00001", "Z"): 15,
     }
-    made = _genealogy(tmp_path, copper | {"X1": 100, "X2": 100, "Y": 10, "Z": 20}, edges | circle)
+    made, cut = _genealogy(tmp_path, copper | {"X1": 100, "X2": 100, "Y": 10, "Z": 20}, edges | circle)
     assert set(made) == set(copper) | {"X1", "X2", "Y", "Z"}
     for lot, parts in made.items():
         assert sum(grams for grams, _ in parts.values()) == ({"X1": 100, "X2": 100, "Y": 10, "Z": 20} | copper)[lot]
@@ -111,6 +114,7 @@ def test_every_lot_decomposes_into_its_origins_and_circles_are_not_followed(tmp_
             # Whole grams: cut, and the largest part takes what the cuts leave over.
             least, most = int(copper[lot] * share) - 1, copper[lot] * share + len(parts)
             assert least <= made[lot].get(origin, (0, 0.0))[0] <= most, (lot, origin)
+    assert cut == {"X1": 70, "X2": 100, "Z": 5}, "lots told only in part are not in circles"
     # What came by the circle begins at the lot itself.
     assert {o: g for o, (g, _) in made["X1"].items()} == {"L00000": 30, "X1": 70}
     assert {o: g for o, (g, _) in made["X2"].items()} == {"X2": 100}

@@ -4,10 +4,12 @@
   is split as the feed itself is, and summed per lot and origin: never one row per path.
 
   Where no lot is left whose feed is decomposed, the rest goes in circles or comes after a circle. Edges between lots that
-  feed one another (strongly connected) are then not followed: the copper that came by them begins at the lot itself.
+  feed one another (strongly connected), and of lots into themselves, are not followed: the copper that came by them begins
+  at the lot itself.
 
   lot_nodes   node (whole number, in the order of the keys), lot_key, is_synthetic, copper_g
   lot_parts   node, origin (node), copper_g (whole grams, the largest origin takes what is left over), share_frac
+  lot_cuts    node, copper_g that came into it by edges that are not followed
 
   Args:
     lots: relation with lot_key, copper_g (null: nothing to decompose), is_synthetic.
@@ -37,17 +39,29 @@
             copper_g
         from " ~ lots ~ "
         where copper_g is not null") -%}
-    {%- do run_query(create ~ " lot_arcs_0 as
+    {#- One end at a time: joined at once, both ends share is_synthetic, and DuckDB may cross all lots with all lots. -#}
+    {%- do run_query(create ~ " lot_arcs_fed as
         select
             feeds.node as from_node,
-            lots.node as to_node,
+            edges.to_lot_key,
+            edges.is_synthetic,
             edges.copper_g
         from " ~ edges ~ " as edges
         inner join lot_nodes as feeds
-            on edges.from_lot_key = feeds.lot_key and edges.is_synthetic = feeds.is_synthetic
+            on edges.from_lot_key = feeds.lot_key and edges.is_synthetic = feeds.is_synthetic") -%}
+    {%- do run_query(create ~ " lot_arcs_all as
+        select
+            arcs.from_node,
+            lots.node as to_node,
+            arcs.copper_g
+        from lot_arcs_fed as arcs
         inner join lot_nodes as lots
-            on edges.to_lot_key = lots.lot_key and edges.is_synthetic = lots.is_synthetic
-        where edges.from_lot_key <> edges.to_lot_key") -%}
+            on arcs.to_lot_key = lots.lot_key and arcs.is_synthetic = lots.is_synthetic") -%}
+    {%- do run_query("drop table lot_arcs_fed") -%}
+    {%- do run_query(create ~ " lot_cuts as
+        select to_node as node, copper_g from lot_arcs_all where from_node = to_node") -%}
+    {%- do run_query(create ~ " lot_arcs_0 as select * from lot_arcs_all where from_node <> to_node") -%}
+    {%- do run_query("drop table lot_arcs_all") -%}
     {%- do run_query(create ~ " lot_parts as
         select
             node,
@@ -160,6 +174,10 @@
         from " ~ arcs ~ " as arcs
         left join lot_links as links on arcs.from_node = links.from_node and arcs.to_node = links.to_node
         where links.from_node is null") -%}
+    {%- do run_query("insert into lot_cuts
+        select arcs.to_node as node, arcs.copper_g
+        from " ~ arcs ~ " as arcs
+        inner join lot_links as links on arcs.from_node = links.from_node and arcs.to_node = links.to_node") -%}
     {%- do run_query("insert into lot_parts
         select nodes.node, nodes.node as origin, nodes.copper_g, cast(1 as double) as share_frac
         from lot_nodes as nodes

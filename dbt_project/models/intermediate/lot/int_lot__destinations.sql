@@ -51,30 +51,14 @@ origins as (
     where lot_key = origin_lot_key
 ),
 
-fed_into as (
-    select distinct
-        to_lot_key,
-        is_synthetic
-    from {{ ref('int_lot__edges') }}
-),
-
--- Lots whose feed is not followed: in part their own origin although something was fed into them.
-circles as (
-    select
-        origins.origin_lot_key as lot_key,
-        origins.is_synthetic
-    from origins
-    inner join fed_into
-        on origins.origin_lot_key = fed_into.to_lot_key and origins.is_synthetic = fed_into.is_synthetic
-),
-
 through_circles as (
     select distinct
         parts.origin_lot_key,
         parts.is_synthetic
     from {{ ref('int_lot__genealogy') }} as parts
-    inner join circles
+    inner join {{ ref('int_lot__genealogy') }} as circles
         on parts.lot_key = circles.lot_key and parts.is_synthetic = circles.is_synthetic
+    where circles.not_followed_g > 0
 ),
 
 sums as (

@@ -1,8 +1,8 @@
 -- What papers tell of each lot: one row per lot and kind of paper (seed lot_evidence), whatever it has.
-with made as (
+with batches as (
     select
         lot_key,
-        'MADE' as evidence_code,
+        case when stream_code = 'FEED' then 'FED' else 'MADE' end as evidence_code,
         min(ended_date) as first_date,
         {{ told_of_lot({
             'product_form_code': 'min(product_form_code)', 'mass_dmt': 'sum(mass_g) * 0.000001',
@@ -11,24 +11,7 @@ with made as (
         1 as nth,
         is_synthetic
     from {{ ref('int_lot__batch_lines') }}
-    where stream_code <> 'FEED'
-    group by lot_key, is_synthetic
-),
-
-fed as (
-    select
-        lot_key,
-        'FED' as evidence_code,
-        min(ended_date) as first_date,
-        {{ told_of_lot({
-            'product_form_code': 'min(product_form_code)', 'mass_dmt': 'sum(mass_g) * 0.000001',
-            'copper_g': 'sum(copper_g)', 'plant_key': 'min(case when not is_heap then plant_key end)',
-        }) }},
-        1 as nth,
-        is_synthetic
-    from {{ ref('int_lot__batch_lines') }}
-    where stream_code = 'FEED'
-    group by lot_key, is_synthetic
+    group by lot_key, case when stream_code = 'FEED' then 'FED' else 'MADE' end, is_synthetic
 ),
 
 plants as (
@@ -146,9 +129,7 @@ certificates as (
 ),
 
 papers as (
-    select * from made
-    union all
-    select * from fed
+    select * from batches
     union all
     select * from sheets
     union all

@@ -108,13 +108,6 @@ too_early as (
     where lines.is_fed and lines.ended_date < by_lot.made_from_date
 ),
 
-fed_into as (
-    select distinct
-        to_lot_key,
-        is_synthetic
-    from {{ ref('int_lot__edges') }}
-),
-
 circles as (
     select
         'CYCLE' as finding_code,
@@ -123,15 +116,30 @@ circles as (
         'COPPER' as measure_code,
         by_lot.ended_date as finding_date,
         cast(0 as bigint) as in_g,
-        parts.copper_g as out_g,
+        parts.not_followed_g as out_g,
         by_lot.evidence,
         parts.is_synthetic
     from {{ ref('int_lot__genealogy') }} as parts
     inner join by_lot
         on parts.lot_key = by_lot.lot_key and parts.is_synthetic = by_lot.is_synthetic
-    inner join fed_into
-        on parts.lot_key = fed_into.to_lot_key and parts.is_synthetic = fed_into.is_synthetic
-    where parts.lot_key = parts.origin_lot_key
+    where parts.not_followed_g > 0
+),
+
+too_rich as (
+    select
+        'COPPER_EXCEEDS_MASS' as finding_code,
+        ledger.lot_key,
+        cast(null as varchar) as campaign_key,
+        'COPPER' as measure_code,
+        by_lot.ended_date as finding_date,
+        ledger.mass_g as in_g,
+        ledger.copper_g as out_g,
+        by_lot.evidence,
+        ledger.is_synthetic
+    from {{ ref('int_lot__ledger') }} as ledger
+    inner join by_lot
+        on ledger.lot_key = by_lot.lot_key and ledger.is_synthetic = by_lot.is_synthetic
+    where ledger.copper_g > ledger.mass_g
 ),
 
 findings as (
@@ -142,6 +150,8 @@ findings as (
     select * from too_early
     union all
     select * from circles
+    union all
+    select * from too_rich
 )
 
 select
