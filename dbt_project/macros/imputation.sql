@@ -188,9 +188,16 @@ ranged as (
 
 {# An amount and its bounds from a ratio and a base that each have bounds; a ratio may be negative, a base is not. #}
 {% macro amount_low(ratio, base_low, base_high) -%}
-    {{ ratio }} * case when {{ ratio }} < 0 then {{ base_high }} else {{ base_low }} end
+    {{ wide(ratio) }} * case when {{ ratio }} < 0 then {{ base_high }} else {{ base_low }} end
 {%- endmacro %}
 
 {% macro amount_high(ratio, base_low, base_high) -%}
-    {{ ratio }} * case when {{ ratio }} < 0 then {{ base_low }} else {{ base_high }} end
+    {{ wide(ratio) }} * case when {{ ratio }} < 0 then {{ base_low }} else {{ base_high }} end
+{%- endmacro %}
+
+{# Columns value_usd, value_low_usd and value_high_usd at the cent, bounds outwards and never inside the value. #}
+{% macro bounded_usd(value, low, high) -%}
+    cast(round({{ value }}, 2) as decimal(18, 2)) as value_usd,
+    cast(least(round({{ value }}, 2), floor({{ wide(low) }} * 100) * 0.01) as decimal(18, 2)) as value_low_usd,
+    cast(greatest(round({{ value }}, 2), ceil({{ wide(high) }} * 100) * 0.01) as decimal(18, 2)) as value_high_usd
 {%- endmacro %}

@@ -1,6 +1,6 @@
--- Every transfer, observed (with its value) or expected (without), beside what its value is compared with: one row for each
--- base that is known. Goods are compared with their copper at the London price of their day, and a product's sale and its
--- export with each other; carriage goes by wet tonnes, milling by dry tonnes fed, an assay by lot, and a biller's or a
+-- Every transfer, observed (with its value) or not (without), beside what its value is compared with: one row for each base
+-- that is known. Goods are compared with their copper at the London price of their day, a product's sale and its export with
+-- each other and with what was provisionally settled (a value that is still provisional counts as not observed); carriage goes by wet tonnes, milling by dry tonnes fed, an assay by lot, and a biller's or a
 -- concession holder's fee by the sale on which it is due. preference 1 is the nearest base.
 with transfers as (
     select
@@ -10,7 +10,7 @@ with transfers as (
         payee_key,
         payer_key,
         transfer_date,
-        value_usd,
+        case when not is_provisional then value_usd end as value_usd,
         is_synthetic
     from {{ ref('int_transfer__observed') }}
 
@@ -22,11 +22,43 @@ with transfers as (
         lot_key,
         payee_key,
         payer_key,
-        transfer_date,
+        expected_date as transfer_date,
         cast(null as decimal(18, 2)) as value_usd,
         is_synthetic
-    from {{ ref('int_transfer__expected') }}
-    where not is_observed
+    from {{ ref('int_transfer__unobserved') }}
+),
+
+-- What a product's provisional sheet or declaration said of it.
+provisional as (
+    select
+        'CONCENTRATE' as kind_code,
+        codes.lot_key,
+        max(sheets.value_usd) as value_usd,
+        sheets.is_synthetic
+    from {{ ref('stg_partner_settlements__settlements') }} as sheets
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            sheets.buyer_key = codes.party_key
+            and sheets.lot_id = codes.lot_id
+            and sheets.is_synthetic = codes.is_synthetic
+    where sheets.is_current and sheets.stage_code = 'PROVISIONAL'
+    group by codes.lot_key, sheets.is_synthetic
+
+    union all
+
+    select
+        'EXPORT' as kind_code,
+        codes.lot_key,
+        sum(lines.fob_usd) as value_usd,
+        lines.is_synthetic
+    from {{ ref('stg_partner_exports__lines') }} as lines
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            lines.exporter_key = codes.party_key
+            and lines.lot_id = codes.lot_id
+            and lines.is_synthetic = codes.is_synthetic
+    where lines.is_current and lines.version_code = 'PROVISIONAL'
+    group by codes.lot_key, lines.is_synthetic
 ),
 
 on_lots as (
@@ -70,33 +102,13 @@ sales as (
     group by lot_key, is_synthetic
 ),
 
-fed as (
-    select
-        tailings.lot_id as lot_key,
-        sum(ore.mass_dmt) as fed_dmt,
-        tailings.is_synthetic
-    from {{ ref('stg_partner_campaigns__lines') }} as tailings
-    inner join {{ ref('stg_partner_campaigns__lines') }} as ore
-        on
-            tailings.plant_key = ore.plant_key
-            and tailings.campaign_id = ore.campaign_id
-            and tailings.is_synthetic = ore.is_synthetic
-    where
-        tailings.is_current
-        and ore.is_current
-        and tailings.contract_kind_code = 'MAQUILA'
-        and tailings.line_kind_code = 'RELAVE'
-        and ore.line_kind_code = 'ALIMENTACION'
-    group by tailings.lot_id, tailings.is_synthetic
-),
-
 based as (
     select
         'LME' as base_code,
         2 as preference,
-        copper_central_t * copper_usd_per_t as base,
-        copper_low_t * copper_usd_per_t as base_low,
-        copper_high_t * copper_usd_per_t as base_high,
+        {{ wide('copper_central_t') }} * copper_usd_per_t as base,
+        {{ wide('copper_low_t') }} * copper_usd_per_t as base_low,
+        {{ wide('copper_high_t') }} * copper_usd_per_t as base_high,
         form_code as feature_1,
         case when lot_kind_code = 'PRODUCT' then cast(year(priced_date) as varchar) else grade_band_code end
             as feature_2,
@@ -129,6 +141,26 @@ based as (
     union all
 
     select
+        'PROVISIONAL' as base_code,
+        0 as preference,
+        provisional.value_usd as base,
+        provisional.value_usd as base_low,
+        provisional.value_usd as base_high,
+        on_lots.form_code as feature_1,
+        cast(year(on_lots.priced_date) as varchar) as feature_2,
+        on_lots.payer as feature_3,
+        '--' as feature_4,
+        on_lots.*
+    from on_lots
+    inner join provisional
+        on
+            on_lots.kind_code = provisional.kind_code
+            and on_lots.lot_key = provisional.lot_key
+            and on_lots.is_synthetic = provisional.is_synthetic
+
+    union all
+
+    select
         'WMT' as base_code,
         1 as preference,
         mass_central_wmt as base,
@@ -156,7 +188,7 @@ based as (
         '--' as feature_4,
         on_lots.*
     from on_lots
-    inner join fed
+    inner join {{ ref('int_campaign__milled') }} as fed
         on on_lots.lot_key = fed.lot_key and on_lots.is_synthetic = fed.is_synthetic
     where on_lots.kind_code = 'MILLING'
 

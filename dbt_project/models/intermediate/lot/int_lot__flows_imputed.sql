@@ -52,9 +52,9 @@ lost as (
         coalesce(deals.deal_code, '--') as deal_code,
         lots.form_code,
         lots.grade_band_code,
-        lots.copper_central_t * prices.copper_usd_per_t as base,
-        lots.copper_low_t * prices.copper_usd_per_t as base_low,
-        lots.copper_high_t * prices.copper_usd_per_t as base_high,
+        cast({{ wide('lots.copper_central_t') }} * prices.copper_usd_per_t as decimal(18, 6)) as base,
+        cast({{ wide('lots.copper_low_t') }} * prices.copper_usd_per_t as decimal(18, 6)) as base_low,
+        cast({{ wide('lots.copper_high_t') }} * prices.copper_usd_per_t as decimal(18, 6)) as base_high,
         losses.is_synthetic
     from losses
     inner join {{ ref('int_lot__measures') }} as lots
@@ -130,12 +130,10 @@ select
     lot_key,
     payee_role_code,
     payer_role_code,
-    cast(round(central_ratio * base, 2) as decimal(18, 2)) as value_usd,
-    cast(least(round(central_ratio * base, 2), floor({{ amount_low('low_ratio', 'base_low', 'base_high') }} * 100) * 0.01)
-        as decimal(18, 2)) as value_low_usd,
-    cast(greatest(
-        round(central_ratio * base, 2), ceil({{ amount_high('high_ratio', 'base_low', 'base_high') }} * 100) * 0.01
-    ) as decimal(18, 2)) as value_high_usd,
+    {{ bounded_usd(
+        wide('central_ratio') ~ ' * base', amount_low('low_ratio', 'base_low', 'base_high'),
+        amount_high('high_ratio', 'base_low', 'base_high')
+    ) }},
     ratio_count,
     'imputed' as value_basis_code,
     is_synthetic

@@ -97,7 +97,8 @@ select
     {% for side in ['central', 'low', 'high'] -%}
     cast(coalesce(lots.mass_wmt, masses.{{ side }}_ratio) as decimal(14, 6)) as mass_{{ side }}_wmt,
     cast(coalesce(
-        lots.copper_g * 0.000001, coppers.{{ side }}_ratio * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
+        {{ tonnes_of('lots.copper_g') }},
+        {{ wide('coppers.' ~ side ~ '_ratio') }} * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
     ) as decimal(18, 6)) as copper_{{ side }}_t,
     {% endfor -%}
     lots.is_synthetic

@@ -17,13 +17,23 @@ with exported as (
     group by origin_lot_key, is_synthetic
 ),
 
+exports as (
+    select * from {{ ref('int_transfer__lots_allocated') }}
+    where kind_code = 'EXPORT'
+    union all
+    select * from {{ ref('int_lot__flows_allocated') }}
+    where kind_code = 'EXPORT'
+),
+
 fob as (
     select
         origin_lot_key as lot_key,
         coalesce(sum(value_cents) filter (where value_basis_code = 'observed'), 0) as fob_cents,
+        coalesce(sum(value_cents) filter (where value_basis_code <> 'observed'), 0) as fob_imputed_cents,
+        sum(low_cents) as fob_low_cents,
+        sum(high_cents) as fob_high_cents,
         is_synthetic
-    from {{ ref('int_transfer__lots_allocated') }}
-    where kind_code = 'EXPORT'
+    from exports
     group by origin_lot_key, is_synthetic
 ),
 
@@ -31,7 +41,7 @@ missing as (
     select
         missing.lot_key,
         min(codes.rank) as first_rank,
-        bool_or(not codes.is_transfer) as is_broken,
+        bool_or(codes.breaks_bridge) as is_broken,
         missing.is_synthetic
     from {{ ref('int_lot__missing') }} as missing
     inner join {{ ref('lot_missing_codes') }} as codes on missing.missing_code = codes.missing_code
@@ -50,6 +60,9 @@ joined as (
         coalesce(exported.penalties_cents, 0) as penalties_cents,
         coalesce(exported.credits_cents, 0) as credits_cents,
         coalesce(fob.fob_cents, 0) as fob_cents,
+        coalesce(fob.fob_imputed_cents, 0) as fob_imputed_cents,
+        coalesce(fob.fob_low_cents, 0) as fob_low_cents,
+        coalesce(fob.fob_high_cents, 0) as fob_high_cents,
         not coalesce(missing.is_broken, false) as is_complete,
         codes.missing_code
     from {{ ref('int_lot__origins') }} as origins
@@ -100,6 +113,9 @@ select
     {{ usd_of('fob_cents - metal_cents + tc_rc_cents + penalties_cents - credits_cents') }} as unexplained_usd,
     {{ usd_of('fob_cents') }} as fob_usd,
     {{ usd_of('won_cents - exported_cents') }} as not_followed_usd,
+    {{ usd_of('fob_imputed_cents') }} as fob_imputed_usd,
+    {{ usd_of('fob_low_cents') }} as fob_low_usd,
+    {{ usd_of('fob_high_cents') }} as fob_high_usd,
     is_complete,
     coalesce(is_final, false) as is_fob_final,
     missing_code,

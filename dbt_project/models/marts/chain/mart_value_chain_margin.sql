@@ -30,7 +30,7 @@ cells as (
         sum(copper_t) as copper_t,
         sum(mass_dmt) as mass_dmt,
         sum(lme_contained_usd) filter (where is_complete) as lme_contained_usd,
-        sum(payable_lme_usd) filter (where is_complete) as payable_usd,
+        sum(payable_lme_usd) filter (where is_complete) as payable_lme_usd,
         sum(fob_usd) filter (where is_complete) as fob_usd,
         is_synthetic
     from lots
@@ -85,11 +85,11 @@ select
     {{ per_unit('links.gross_margin_usd', 'cells.mass_dmt') }} as gross_margin_usd_per_dmt,
     cast(coalesce(links.complete_gross_margin_usd, 0) as decimal(18, 2)) as complete_gross_margin_usd,
     cast(coalesce(cells.lme_contained_usd, 0) as decimal(18, 2)) as lme_contained_usd,
-    cast(coalesce(cells.payable_usd, 0) as decimal(18, 2)) as payable_usd,
+    cast(coalesce(cells.payable_lme_usd, 0) as decimal(18, 2)) as payable_lme_usd,
     cast(coalesce(cells.fob_usd, 0) as decimal(18, 2)) as fob_usd,
     {{ per_unit('links.complete_gross_margin_usd', 'cells.lme_contained_usd', 'decimal(12, 6)') }}
         as share_of_lme_contained_frac,
-    {{ per_unit('links.complete_gross_margin_usd', 'cells.payable_usd', 'decimal(12, 6)') }} as share_of_payable_frac,
+    {{ per_unit('links.complete_gross_margin_usd', 'cells.payable_lme_usd', 'decimal(12, 6)') }} as share_of_payable_frac,
     {{ per_unit('links.complete_gross_margin_usd', 'cells.fob_usd', 'decimal(12, 6)') }} as share_of_fob_frac,
     {% for basis in ['observed', 'imputed', 'modelled'] -%}
     {{ per_unit('links.' ~ basis ~ '_usd', 'links.observed_usd + links.imputed_usd + links.modelled_usd', 'decimal(9, 6)') }}
