@@ -8,6 +8,11 @@
     cast({{ wide(dmt) }} * (100 - coalesce({{ handling_loss_pct }}, 0)) * 0.01 as decimal(18, 6))
 {%- endmacro %}
 
+{# A mass as sheets show it and go on with it: to the kilogram. Oracle O3. #}
+{% macro shown_t(t) -%}
+    cast(round({{ t }}, 3) as decimal(18, 6))
+{%- endmacro %}
+
 {# Metal in a dry mass: dry x grade / 100, in the mass's unit. C2. #}
 {% macro contained(dmt, grade_pct) -%}
     cast({{ wide(dmt) }} * {{ grade_pct }} * 0.01 as decimal(18, 8))

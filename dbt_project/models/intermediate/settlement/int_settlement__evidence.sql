@@ -100,14 +100,20 @@ select
             else {{ mean_grade('assayed.buyer_' ~ grade, 'assayed.seller_' ~ grade) }}
         end as agreed_{{ grade }},
     {% endfor %}
-    case when sheets.quotational_period_code = 'DIA' then days.copper_usd_per_t else period.copper_usd_per_t end
-        as quoted_copper_usd_per_t,
-    period.silver_usd_per_oz as quoted_silver_usd_per_oz,
-    period.gold_usd_per_oz as quoted_gold_usd_per_oz,
+    -- As sheets show prices: to the cent.
+    cast(
+        round(
+            case
+                when sheets.quotational_period_code = 'DIA' then days.copper_usd_per_t else period.copper_usd_per_t
+            end, 2
+        ) as decimal(14, 4)
+    ) as quoted_copper_usd_per_t,
+    cast(round(period.silver_usd_per_oz, 2) as decimal(14, 4)) as quoted_silver_usd_per_oz,
+    cast(round(period.gold_usd_per_oz, 2) as decimal(14, 4)) as quoted_gold_usd_per_oz,
     delivered.quotation_month as delivered_quotation_month,
-    delivered.copper_usd_per_t as delivered_copper_usd_per_t,
-    delivered.silver_usd_per_oz as delivered_silver_usd_per_oz,
-    delivered.gold_usd_per_oz as delivered_gold_usd_per_oz,
+    {% for metal in ['copper_usd_per_t', 'silver_usd_per_oz', 'gold_usd_per_oz'] %}
+        cast(round(delivered.{{ metal }}, 2) as decimal(14, 4)) as delivered_{{ metal }},
+    {% endfor %}
     igv.rate_pct as igv_rate_pct,
     spot.rate_pct as spot_rate_pct,
     -- Goods of the deposit's first annex have it before they travel; what has no waybill has travelled when weighed.

@@ -66,8 +66,8 @@ dried as (
         *,
         case scenario_code
             when 'NO_MOISTURE' then settled_wmt
-            when 'CERTIFIED_MOISTURE' then {{ dry_dmt('settled_wmt', 'agreed_moisture_pct') }}
-            when 'TICKET_MASS' then {{ dry_dmt('ticket_wmt', 'moisture_pct') }}
+            when 'CERTIFIED_MOISTURE' then {{ shown_t(dry_dmt('settled_wmt', 'agreed_moisture_pct')) }}
+            when 'TICKET_MASS' then {{ shown_t(dry_dmt('ticket_wmt', 'moisture_pct')) }}
         end as other_dmt
     from tried
     where is_off or is_contradicted
@@ -94,8 +94,8 @@ sheets as (
         cast(
             case
                 when scenario_code = 'STATED_MASS' then stated_payable_dmt
-                when scenario_code = 'NO_HANDLING_LOSS' then round(due_dmt, 3)
-                when other_dmt is not null then round({{ after_loss_dmt('other_dmt', 'handling_loss_pct') }}, 3)
+                when scenario_code = 'NO_HANDLING_LOSS' then {{ shown_t('due_dmt') }}
+                when other_dmt is not null then {{ shown_t(after_loss_dmt('other_dmt', 'handling_loss_pct')) }}
                 else payable_dmt
             end as decimal(14, 6)
         ) as payable_dmt,

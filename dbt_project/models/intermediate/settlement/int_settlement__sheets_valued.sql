@@ -79,17 +79,18 @@ weighed as (
     select
         *,
         {{ dry_dmt('settled_wmt', 'moisture_pct') }} as due_dmt,
-        {{ after_loss_dmt(dry_dmt('settled_wmt', 'moisture_pct'), 'handling_loss_pct') }} as exact_payable_dmt
+        {{ shown_t(after_loss_dmt(shown_t(dry_dmt('settled_wmt', 'moisture_pct')), 'handling_loss_pct')) }}
+            as due_payable_dmt
     from current_sheets
 ),
 
 sheets as (
     select
-        * exclude (payable_dmt, exact_payable_dmt),
+        * exclude (payable_dmt, due_payable_dmt),
         payable_dmt as stated_payable_dmt,
         cast(
             case
-                when {{ differs('payable_dmt', 'exact_payable_dmt', 'PAYABLE_MASS') }} then round(exact_payable_dmt, 3)
+                when {{ differs('payable_dmt', 'due_payable_dmt', 'PAYABLE_MASS') }} then due_payable_dmt
                 else payable_dmt
             end as decimal(14, 6)
         ) as payable_dmt
