@@ -64,31 +64,29 @@ class Chain:
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         self._nodes = {k: v for k, v in manifest["nodes"].items() if v["resource_type"] in ("model", "seed")}
         self._compiled = {p.stem: p for p in (target / "compiled").rglob("models/**/*.sql")}
-        changed = {k for k, v in self._nodes.items() if v["name"] in PAPERS}
         self._order: list[str] = []
-        self.given: set[str] = set()
         for name in _WANTED:
-            self._visit(f"model.antawasi.{name}", changed)
+            self._is_made_of_papers(f"model.antawasi.{name}")
+        parents = {p for node in self._order for p in self._nodes[node]["depends_on"]["nodes"]}
+        self._given = sorted(parents - set(self._order))
 
-    def _visit(self, node: str, changed: set[str]) -> bool:
-        """Whether a node is made of papers; those that are come into the order of building, the others are given."""
+    def _is_made_of_papers(self, node: str) -> bool:
+        """Models made of papers come into the order of building, parents first."""
         if node in self._order:
             return True
-        if node in changed or node not in self._nodes or self._nodes[node]["resource_type"] == "seed":
-            self.given.add(node)
-            return node in changed
-        parents = [self._visit(p, changed) for p in self._nodes[node]["depends_on"]["nodes"]]
-        if any(parents):
+        told = self._nodes.get(node)
+        if told is None or told["name"] in PAPERS:
+            return told is not None
+        made = [self._is_made_of_papers(parent) for parent in told["depends_on"].get("nodes", ())]
+        if any(made):
             self._order.append(node)
-            return True
-        self.given.add(node)
-        return False
+        return any(made)
 
     def connect(self, analysts_db: Path) -> duckdb.DuckDBPyConnection:
         """A database in memory with what the chain is made of, from a house's analysts' copy."""
         connection = duckdb.connect(":memory:", config={"preserve_insertion_order": "false"})
         connection.execute(f"ATTACH '{analysts_db.resolve()}' AS house (READ_ONLY)")
-        for node in sorted(self.given):
+        for node in self._given:
             schema, name = self._nodes[node]["schema"], self._nodes[node]["alias"]
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
             connection.execute(f'CREATE TABLE "{schema}"."{name}" AS FROM house."{schema}"."{name}"')

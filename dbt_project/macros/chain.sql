@@ -80,3 +80,30 @@
         else 'OPERATOR'
     end
 {%- endmacro %}
+
+{# In what role a transfer is received. `transfer` has kind_code, payee_key and operator_key; `roles` are the payee's. #}
+{% macro payee_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'HAULAGE' then 'HAULIER'
+        when {{ transfer }}.kind_code = 'LABORATORY' then 'LABORATORY'
+        when {{ transfer }}.kind_code = 'BILLER_FEE' then 'BILLER'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
+        when {{ transfer }}.kind_code = 'EXPORT' then 'TRADER'
+        when {{ transfer }}.kind_code = 'MILLING' then 'PLANT'
+        when {{ transfer }}.kind_code = 'ORE_AT_PIT' then 'OPERATOR'
+        when {{ transfer }}.kind_code = 'ORE_BETWEEN_COLLECTORS' then 'COLLECTOR'
+        else {{ owner_role(transfer ~ '.payee_key', roles) }}
+    end
+{%- endmacro %}
+
+{# In what role a transfer is paid. `transfer` has kind_code, payer_key and operator_key; `roles` are the payer's. #}
+{% macro payer_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'EXPORT' then 'ABROAD'
+        when {{ transfer }}.kind_code = 'CONCENTRATE' then 'TRADER'
+        when {{ transfer }}.kind_code = 'ORE_AT_PLANT' then 'PLANT'
+        when {{ transfer }}.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then 'COLLECTOR'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'OPERATOR'
+        else {{ owner_role(transfer ~ '.payer_key', roles) }}
+    end
+{%- endmacro %}

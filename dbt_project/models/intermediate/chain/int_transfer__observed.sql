@@ -126,26 +126,9 @@ select
     valued.kind_code,
     valued.lot_key,
     valued.payee_key,
-    case
-        when valued.kind_code = 'HAULAGE' then 'HAULIER'
-        when valued.kind_code = 'LABORATORY' then 'LABORATORY'
-        when valued.kind_code = 'BILLER_FEE' then 'BILLER'
-        when valued.kind_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
-        when valued.kind_code = 'EXPORT' then 'TRADER'
-        when valued.kind_code = 'MILLING' then 'PLANT'
-        when valued.kind_code = 'ORE_AT_PIT' then 'OPERATOR'
-        when valued.kind_code = 'ORE_BETWEEN_COLLECTORS' then 'COLLECTOR'
-        else {{ owner_role('valued.payee_key', 'payees') }}
-    end as payee_role_code,
+    {{ payee_role('valued', 'payees') }} as payee_role_code,
     valued.payer_key,
-    case
-        when valued.kind_code = 'EXPORT' then 'ABROAD'
-        when valued.kind_code = 'CONCENTRATE' then 'TRADER'
-        when valued.kind_code = 'ORE_AT_PLANT' then 'PLANT'
-        when valued.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then 'COLLECTOR'
-        when valued.kind_code = 'CONCESSION_FEE' then 'OPERATOR'
-        else {{ owner_role('valued.payer_key', 'payers') }}
-    end as payer_role_code,
+    {{ payer_role('valued', 'payers') }} as payer_role_code,
     valued.invoicing_party_key,
     valued.operator_key,
     valued.reinfo_key,
