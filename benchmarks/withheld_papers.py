@@ -167,6 +167,15 @@ def true_margins(truth: Path, shares: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def comparable(connection: duckdb.DuckDBPyConnection, truth: Path) -> pl.DataFrame:
+    """`true_margins` of lots that a chain with all papers follows to final exports: what bounds can be held against."""
+    whole = _frame(
+        connection,
+        f"SELECT lot_key FROM marts.{BRIDGE} WHERE is_synthetic AND is_complete AND is_fob_final ORDER BY lot_key",
+    )
+    return true_margins(truth, shares_of(connection)).filter("is_in_files").join(whole, on="lot_key", how="semi")
+
+
 def _truth(truth: Path, table: str) -> pl.DataFrame:
     return pl.read_parquet(truth / table / "*.parquet")
 
@@ -239,7 +248,7 @@ def measure(chain: Chain, analysts_db: Path, truth: Path, share: float, seeds: I
     """The summary of every variant and seed, margins by link, all links together and FOB by lot."""
     connection = chain.connect(analysts_db)
     chain.build(connection)
-    true = true_margins(truth, shares_of(connection)).filter("is_in_files")
+    true = comparable(connection, truth)
     connection.close()
     told = []
     for variant, papers in (("none", {}), ("documents", DOCUMENTS), ("papers", PAPERS)):

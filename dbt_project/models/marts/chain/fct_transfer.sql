@@ -65,7 +65,7 @@ select
     unobserved.mass_wmt,
     unobserved.mass_dmt,
     unobserved.cu_pct,
-    unobserved.copper_g,
+    cast(unobserved.copper_g as bigint) as copper_g,
     imputed.value_usd,
     imputed.value_low_usd,
     imputed.value_high_usd,
