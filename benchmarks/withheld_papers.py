@@ -190,7 +190,7 @@ def _frame(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
 
 
 def judged_margins(connection: duckdb.DuckDBPyConnection, true: pl.DataFrame) -> pl.DataFrame:
-    """Every true margin beside what is published of it; a link that is not published has no margin and no bounds."""
+    """True margins of lots that some paper still tells, beside what is published; a link that is not has none, from 0 to 0."""
     published = _frame(
         connection,
         f"""
@@ -200,7 +200,8 @@ def judged_margins(connection: duckdb.DuckDBPyConnection, true: pl.DataFrame) ->
         FROM marts.{MARGINS} WHERE is_synthetic
         """,
     )
-    return _judged(true.join(published, on=["lot_key", "link_code"], how="left").with_columns(c("value_basis_code").fill_null("none")))
+    known = true.join(published, on="lot_key", how="semi")
+    return _judged(known.join(published, on=["lot_key", "link_code"], how="left"))
 
 
 def judged_fobs(connection: duckdb.DuckDBPyConnection, true: pl.DataFrame) -> pl.DataFrame:
@@ -215,11 +216,12 @@ def judged_fobs(connection: duckdb.DuckDBPyConnection, true: pl.DataFrame) -> pl
         """,
     )
     lots = true.group_by("lot_key").agg(c("true_cents").sum()).with_columns(pl.lit("FOB").alias("link_code"))
-    return _judged(lots.join(published, on="lot_key", how="left").with_columns(c("value_basis_code").fill_null("none")))
+    return _judged(lots.join(published, on="lot_key"))
 
 
 def _judged(beside: pl.DataFrame) -> pl.DataFrame:
-    return beside.with_columns(c("cents", "low_cents", "high_cents").fill_null(0)).with_columns(
+    told = beside.with_columns(c("cents", "low_cents", "high_cents").fill_null(0), c("value_basis_code").fill_null("none"))
+    return told.with_columns(
         c("true_cents").is_between("low_cents", "high_cents").alias("is_inside"),
         (c("high_cents") - c("low_cents")).alias("width_cents"),
     )

@@ -18,7 +18,7 @@
   `weight`: how many observations a row stands for.
 #}
 {% macro ratio_cells(seen, weight='1') -%}
-binned as (
+ratios_binned as (
     select
         kind_code,
         base_code,
@@ -36,7 +36,7 @@ binned as (
 ),
 
 -- As many rows as there are different ratios at the fourth decimal, at most: what follows is small.
-counted as (
+ratios_counted as (
     select
         kind_code,
         base_code,
@@ -50,7 +50,7 @@ counted as (
         sum(amount) as amount,
         sum(base) as base,
         is_synthetic
-    from binned
+    from ratios_binned
     group by grouping sets (
         (kind_code, base_code, is_synthetic, ratio, feature_1, feature_2, feature_3, feature_4),
         (kind_code, base_code, is_synthetic, ratio, feature_1, feature_2, feature_3),
@@ -60,7 +60,7 @@ counted as (
     )
 ),
 
-cumulated as (
+ratios_cumulated as (
     select
         *,
         sum(ratio_count) over (
@@ -70,17 +70,17 @@ cumulated as (
         sum(ratio_count) over (
             partition by kind_code, base_code, is_synthetic, cell_level, feature_1, feature_2, feature_3, feature_4
         ) as seen_count
-    from counted
+    from ratios_counted
 ),
 
-ranked as (
+ratios_ranked as (
     select
         *,
         floor((seen_count + 1) * {{ imputation_rule('TAIL_FRAC') }}) as tail_count
-    from cumulated
+    from ratios_cumulated
 ),
 
-summed as (
+ratios_summed as (
     select
         kind_code,
         base_code,
@@ -97,56 +97,57 @@ summed as (
         min(ratio) filter (where upto_count >= seen_count - tail_count + 1) as tail_high_ratio,
         {{ per_unit('sum(amount)', 'sum(base)', 'decimal(18, 6)') }} as central_ratio,
         is_synthetic
-    from ranked
+    from ratios_ranked
     group by kind_code, base_code, cell_level, feature_1, feature_2, feature_3, feature_4, is_synthetic
 ),
 
 cells as (
     select
-        summed.kind_code,
-        summed.base_code,
-        summed.cell_level,
-        summed.feature_1,
-        summed.feature_2,
-        summed.feature_3,
-        summed.feature_4,
-        summed.seen_count,
-        summed.central_ratio,
+        ratios_summed.kind_code,
+        ratios_summed.base_code,
+        ratios_summed.cell_level,
+        ratios_summed.feature_1,
+        ratios_summed.feature_2,
+        ratios_summed.feature_3,
+        ratios_summed.feature_4,
+        ratios_summed.seen_count,
+        ratios_summed.central_ratio,
         cast(greatest(
             case
-                when summed.tail_count >= 1 then summed.tail_low_ratio
-                when summed.least_ratio = summed.most_ratio and summed.cell_level > 0 then summed.least_ratio
+                when ratios_summed.tail_count >= 1 then ratios_summed.tail_low_ratio
+                when ratios_summed.least_ratio = ratios_summed.most_ratio and ratios_summed.cell_level > 0 then ratios_summed.least_ratio
                 else least(
-                    summed.least_ratio
-                    - {{ imputation_rule('WIDENING_FRAC') }} * (summed.most_ratio - summed.least_ratio),
-                    coalesce(priors.low_ratio, summed.least_ratio)
+                    ratios_summed.least_ratio
+                    - {{ imputation_rule('WIDENING_FRAC') }} * (ratios_summed.most_ratio - ratios_summed.least_ratio),
+                    coalesce(priors.low_ratio, ratios_summed.least_ratio)
                 )
             end - {{ imputation_rule('RATIO_ROUNDING') }},
             -- What is never seen below zero is not expected there.
-            case when summed.least_ratio >= 0 then 0 end
+            case when ratios_summed.least_ratio >= 0 then 0 end
         ) as decimal(18, 6)) as low_ratio,
         cast(case
-            when summed.tail_count >= 1 then summed.tail_high_ratio
-            when summed.least_ratio = summed.most_ratio and summed.cell_level > 0 then summed.most_ratio
+            when ratios_summed.tail_count >= 1 then ratios_summed.tail_high_ratio
+            when ratios_summed.least_ratio = ratios_summed.most_ratio and ratios_summed.cell_level > 0 then ratios_summed.most_ratio
             else greatest(
-                summed.most_ratio + {{ imputation_rule('WIDENING_FRAC') }} * (summed.most_ratio - summed.least_ratio),
-                coalesce(priors.high_ratio, summed.most_ratio)
+                ratios_summed.most_ratio + {{ imputation_rule('WIDENING_FRAC') }} * (ratios_summed.most_ratio - ratios_summed.least_ratio),
+                coalesce(priors.high_ratio, ratios_summed.most_ratio)
             )
         end + {{ imputation_rule('RATIO_ROUNDING') }} as decimal(18, 6)) as high_ratio,
-        summed.is_synthetic
-    from summed
+        ratios_summed.is_synthetic
+    from ratios_summed
     left join {{ ref('ref_imputation_prior') }} as priors
-        on summed.kind_code = priors.kind_code and summed.base_code = priors.base_code
+        on ratios_summed.kind_code = priors.kind_code and ratios_summed.base_code = priors.base_code
 )
 {%- endmacro %}
 
 {#
   CTEs that give every row of `wanted` the range of the most special cell that holds enough (imputation_levels), else of its
   kind, else what is said of the sector; the last is `ranged`, `wanted` with low_ratio, central_ratio, high_ratio and
-  ratio_count, how many observations they rest on. `cells` is a CTE or a table of cells.
+  ratio_count, how many observations they rest on. `cells` is a CTE or a table of cells; `prefix` tells two uses apart.
 #}
-{% macro ranged_by_cells(wanted, cells) -%}
-enough as (
+{% macro ranged_by_cells(wanted, cells, prefix=none) -%}
+{%- set p = prefix ~ '_' if prefix else '' -%}
+{{ p }}enough as (
     select found.*
     from {{ cells }} as found
     left join {{ ref('imputation_levels') }} as levels
@@ -157,7 +158,7 @@ enough as (
     where found.cell_level = 0 or found.seen_count >= levels.least_count
 ),
 
-ranged as (
+{{ p }}ranged as (
     select
         asked.*,
         {% for column in ['low_ratio', 'central_ratio', 'high_ratio'] -%}
@@ -171,7 +172,7 @@ ranged as (
         ) as ratio_count
     from {{ wanted }} as asked
     {% for level in [4, 3, 2, 1, 0] -%}
-    left join enough as level_{{ level }}
+    left join {{ p }}enough as level_{{ level }}
         on
             level_{{ level }}.cell_level = {{ level }}
             and asked.kind_code = level_{{ level }}.kind_code

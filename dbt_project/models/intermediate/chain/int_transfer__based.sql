@@ -28,11 +28,24 @@ with transfers as (
     from {{ ref('int_transfer__unobserved') }}
 ),
 
--- What a product's provisional sheet or declaration said of it.
+-- What a product's provisional sheet or declaration said of it, and its first voucher, which pays a part of that.
+firsts as (
+    select
+        kind_code,
+        lot_key,
+        sum(value_usd) as value_usd,
+        is_synthetic
+    from {{ ref('int_transfer__vouchers') }}
+    where kind_code in ('CONCENTRATE', 'EXPORT') and part_code = 'SALE'
+    group by kind_code, lot_key, is_synthetic
+),
+
 provisional as (
     select
         'CONCENTRATE' as kind_code,
         codes.lot_key,
+        'PROVISIONAL' as base_code,
+        1 as preference,
         max(sheets.value_usd) as value_usd,
         sheets.is_synthetic
     from {{ ref('stg_partner_settlements__settlements') }} as sheets
@@ -49,6 +62,8 @@ provisional as (
     select
         'EXPORT' as kind_code,
         codes.lot_key,
+        'PROVISIONAL' as base_code,
+        1 as preference,
         sum(lines.fob_usd) as value_usd,
         lines.is_synthetic
     from {{ ref('stg_partner_exports__lines') }} as lines
@@ -59,6 +74,17 @@ provisional as (
             and lines.is_synthetic = codes.is_synthetic
     where lines.is_current and lines.version_code = 'PROVISIONAL'
     group by codes.lot_key, lines.is_synthetic
+
+    union all
+
+    select
+        kind_code,
+        lot_key,
+        'FIRST_VOUCHER' as base_code,
+        2 as preference,
+        value_usd,
+        is_synthetic
+    from firsts
 ),
 
 on_lots as (
@@ -105,7 +131,7 @@ sales as (
 based as (
     select
         'LME' as base_code,
-        2 as preference,
+        4 as preference,
         {{ wide('copper_central_t') }} * copper_usd_per_t as base,
         {{ wide('copper_low_t') }} * copper_usd_per_t as base_low,
         {{ wide('copper_high_t') }} * copper_usd_per_t as base_high,
@@ -124,7 +150,7 @@ based as (
 
     select
         case on_lots.kind_code when 'EXPORT' then 'CONCENTRATE' else 'EXPORT' end as base_code,
-        1 as preference,
+        3 as preference,
         case on_lots.kind_code when 'EXPORT' then sales.concentrate_usd else sales.export_usd end as base,
         case on_lots.kind_code when 'EXPORT' then sales.concentrate_usd else sales.export_usd end as base_low,
         case on_lots.kind_code when 'EXPORT' then sales.concentrate_usd else sales.export_usd end as base_high,
@@ -141,8 +167,8 @@ based as (
     union all
 
     select
-        'PROVISIONAL' as base_code,
-        0 as preference,
+        provisional.base_code,
+        provisional.preference,
         provisional.value_usd as base,
         provisional.value_usd as base_low,
         provisional.value_usd as base_high,

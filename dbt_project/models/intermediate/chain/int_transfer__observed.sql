@@ -66,6 +66,7 @@ joined as (
         coalesce(vouched.voucher_count, 0) as voucher_count,
         vouched.match_score,
         vouched.method_rank,
+        coalesce(vouched.has_adjustment, false) as has_adjustment,
         -- A first part of what is owed: the sheet knows the whole.
         case
             when vouched.transfer_key is null then false
@@ -91,7 +92,9 @@ valued as (
         *,
         case when vouchers_are_whole then voucher_value_usd else sheet_value_usd end as value_usd,
         case when vouchers_are_whole then 'VOUCHER' else 'SHEET' end as value_evidence_code,
-        not vouchers_are_whole and sheet_code = 'PROVISIONAL' as is_provisional,
+        -- A product is invoiced provisionally first; without its sheets the first voucher may not be the last one.
+        (not vouchers_are_whole and sheet_code = 'PROVISIONAL')
+        or (kind_code in ('CONCENTRATE', 'EXPORT') and sheet_code is null and not has_adjustment) as is_provisional,
         -- As a key, since a condition on the left side of an outer join would compare every row with every sheet.
         case when kind_code in ('ORE_AT_PLANT', 'CONCENTRATE') then payer_key end as sheet_buyer_key,
         case

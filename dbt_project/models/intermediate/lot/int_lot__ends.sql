@@ -8,7 +8,7 @@ with ended as (
             when onward.lot_key is null then lots.lot_kind_code
         end as end_code,
         lots.is_synthetic
-    from {{ ref('dim_lot') }} as lots
+    from {{ ref('int_lot__measures') }} as lots
     left join {{ ref('int_export__lots_valued') }} as exported
         on lots.lot_key = exported.lot_key and lots.is_synthetic = exported.is_synthetic
     left join (

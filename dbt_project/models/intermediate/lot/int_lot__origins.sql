@@ -17,55 +17,15 @@ with followed as (
     group by shares.origin_lot_key, shares.is_synthetic
 ),
 
--- Lots on which something was paid and whose copper no paper divides: their own origins.
-strays as (
-    select
+-- Lots on which something was paid and whose copper no paper divides are their own origins too.
+undivided as (
+    select distinct
         transfers.lot_key,
-        min(transfers.transfer_date) as first_date,
         transfers.is_synthetic
     from {{ ref('fct_transfer') }} as transfers
     left join {{ ref('int_lot__shares') }} as shares
         on transfers.lot_key = shares.lot_key and transfers.is_synthetic = shares.is_synthetic
     where shares.lot_key is null
-    group by transfers.lot_key, transfers.is_synthetic
-),
-
-origins as (
-    select
-        lot_key,
-        is_synthetic
-    from {{ ref('int_lot__measures') }}
-    where is_origin
-
-    union
-
-    select
-        lot_key,
-        is_synthetic
-    from strays
-),
-
-dated as (
-    select
-        origins.lot_key,
-        coalesce(lots.lot_kind_code, 'LOAD') as lot_kind_code,
-        lots.product_form_code,
-        coalesce(lots.form_code, '--') as form_code,
-        coalesce(lots.grade_band_code, '--') as grade_band_code,
-        lots.department_code,
-        lots.operator_key,
-        lots.reinfo_key,
-        coalesce(lots.registry_state, 'SIN_INSCRIPCION') as registry_state,
-        coalesce(lots.first_date, strays.first_date) as reference_date,
-        lots.mass_wmt,
-        lots.mass_dmt,
-        lots.copper_g,
-        origins.is_synthetic
-    from origins
-    left join {{ ref('int_lot__measures') }} as lots
-        on origins.lot_key = lots.lot_key and origins.is_synthetic = lots.is_synthetic
-    left join strays
-        on origins.lot_key = strays.lot_key and origins.is_synthetic = strays.is_synthetic
 )
 
 select
@@ -78,7 +38,7 @@ select
     lots.operator_key,
     lots.reinfo_key,
     lots.registry_state,
-    lots.reference_date,
+    lots.first_date as reference_date,
     prices.copper_usd_per_t as reference_copper_usd_per_t,
     prices.copper_basis_code as reference_price_basis_code,
     lots.mass_wmt,
@@ -89,8 +49,11 @@ select
     cast(coalesce(followed.at_plant_g, 0) as bigint) as at_plant_g,
     cast(coalesce(followed.in_store_g, 0) as bigint) as in_store_g,
     lots.is_synthetic
-from dated as lots
+from {{ ref('int_lot__measures') }} as lots
+left join undivided
+    on lots.lot_key = undivided.lot_key and lots.is_synthetic = undivided.is_synthetic
 left join followed
     on lots.lot_key = followed.origin_lot_key and lots.is_synthetic = followed.is_synthetic
 left join {{ ref('int_price__daily') }} as prices
-    on lots.reference_date = prices.price_date and lots.is_synthetic = prices.is_synthetic
+    on lots.first_date = prices.price_date and lots.is_synthetic = prices.is_synthetic
+where lots.is_origin or undivided.lot_key is not null

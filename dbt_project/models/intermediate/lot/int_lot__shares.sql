@@ -7,14 +7,11 @@ with feed as (
         edges.from_lot_key,
         edges.is_synthetic
     from {{ ref('int_lot__edges') }} as edges
-    inner join (
-        select distinct
-            lot_key,
-            is_synthetic
-        from {{ ref('int_transfer__expected') }}
-        where kind_code = 'MILLING'
-    ) as milled
-        on edges.to_lot_key = milled.lot_key and edges.is_synthetic = milled.is_synthetic
+    inner join {{ ref('dim_lot') }} as tailings
+        on
+            edges.to_lot_key = tailings.lot_key
+            and edges.is_synthetic = tailings.is_synthetic
+            and tailings.lot_kind_code = 'TAILINGS'
 ),
 
 shares as (

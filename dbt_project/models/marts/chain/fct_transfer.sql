@@ -1,6 +1,7 @@
 {{ config(meta={'trace': {'parent': 'int_transfer__evidence', 'on': ['transfer_key', 'is_synthetic']}}) }}
 -- Every change of owner and paid service of the chain: one row per kind, lot, payee and payer. Money without IGV.
--- What is observed, and with a value imputed what the papers lead us to expect; bounds beside it (int_transfer__imputed).
+-- What is observed, and with a value imputed what the papers lead us to expect (int_transfer__imputed), bounds beside it. A
+-- provisional sheet's value stands and has bounds; of a first voucher alone, a part, the whole is imputed.
 select
     observed.transfer_key,
     observed.kind_code,
@@ -19,13 +20,17 @@ select
     observed.mass_dmt,
     observed.cu_pct,
     observed.copper_g,
-    observed.value_usd,
+    case when imputed.value_basis_code <> 'observed' then imputed.value_usd else observed.value_usd end as value_usd,
     coalesce(imputed.value_low_usd, observed.value_usd) as value_low_usd,
     coalesce(imputed.value_high_usd, observed.value_usd) as value_high_usd,
-    observed.value_pen,
+    case
+        when imputed.value_basis_code <> 'observed'
+            then cast(imputed.value_usd * observed.pen_per_usd as decimal(18, 2))
+        else observed.value_pen
+    end as value_pen,
     observed.pen_per_usd,
     observed.fx_series_code,
-    'observed' as value_basis_code,
+    coalesce(imputed.value_basis_code, 'observed') as value_basis_code,
     observed.value_evidence_code,
     observed.is_provisional,
     observed.voucher_value_usd,
