@@ -220,7 +220,9 @@ def judged_fobs(connection: duckdb.DuckDBPyConnection, true: pl.DataFrame) -> pl
 
 
 def _judged(beside: pl.DataFrame) -> pl.DataFrame:
-    told = beside.with_columns(c("cents", "low_cents", "high_cents").fill_null(0), c("value_basis_code").fill_null("none"))
+    told = beside.with_columns(
+        c("cents", "low_cents", "high_cents").fill_null(0), c("value_basis_code").fill_null("none")
+    )
     return told.with_columns(
         c("true_cents").is_between("low_cents", "high_cents").alias("is_inside"),
         (c("high_cents") - c("low_cents")).alias("width_cents"),
@@ -261,7 +263,9 @@ def measure(chain: Chain, analysts_db: Path, truth: Path, share: float, seeds: I
             margins = judged_margins(connection, true)
             everything = margins.with_columns(pl.lit("ALL").alias("link_code"))
             summary = [summed_up(frame) for frame in (margins, everything, judged_fobs(connection, true))]
-            told.append(pl.concat(summary).select(pl.lit(variant).alias("withheld"), pl.lit(seed).alias("seed"), pl.all()))
+            told.append(
+                pl.concat(summary).select(pl.lit(variant).alias("withheld"), pl.lit(seed).alias("seed"), pl.all())
+            )
             connection.close()
     return pl.concat(told)
 

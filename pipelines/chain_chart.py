@@ -93,5 +93,9 @@ def _svg(rows: list[Row], of_what: str) -> str:
         )
     )
     data: Any = alt.Data(values=[{"kind": k, "what": w, "share": s} for k, w, _, s in rows])
-    chart = bars.facet(row=alt.Row("kind:N", title=None), data=data).resolve_scale(y="independent").configure_axisY(labelLimit=260)
+    chart = (
+        bars.facet(row=alt.Row("kind:N", title=None), data=data)
+        .resolve_scale(y="independent")
+        .configure_axisY(labelLimit=260)
+    )
     return vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="6.4")

@@ -168,7 +168,8 @@ def lot(settings: Settings, key: str, language: str, out: Console) -> None:
 def _unknown(connection: duckdb.DuckDBPyConnection, key: str) -> str:
     """What to say of a key that no lot has, with keys that look like it."""
     like = connection.execute(
-        "SELECT lot_key FROM intermediate.int_lot__measures ORDER BY levenshtein(lot_key, upper($key)), lot_key LIMIT 3", {"key": key}
+        "SELECT lot_key FROM intermediate.int_lot__measures ORDER BY levenshtein(lot_key, upper($key)), lot_key LIMIT 3",
+        {"key": key},
     ).fetchall()
     shown = f"; the nearest are {', '.join(k for (k,) in like)}" if like else ""
     return (
@@ -243,7 +244,9 @@ class _Card:
         table = _table(self._text("payments"))
         for name in ("date", "what", "lot", "who", "total", "part", "basis", "evidence"):
             table.add_column(self._text(name), justify="right" if name in ("total", "part") else "left")
-        for date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper in rows[:_MOST_PAYMENTS]:
+        for date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper in rows[
+            :_MOST_PAYMENTS
+        ]:
             bounds = "" if low == high else f"\n[{_usd(low / 100)}; {_usd(high / 100)}]"
             papers = [f"{vouchers} CdP" if vouchers else None, paper, valued_by]
             evidence = " · ".join(str(p) for p in papers if p) or (self._text("untold") if date is None else "")
@@ -280,7 +283,13 @@ class _Card:
         if not rows:
             return
         table = _table(self._text("margins" if self._is_origin else "margins_of_origins"))
-        for name, justify in (("", "left"), ("US$", "right"), ("% FOB", "right"), (self._text("bounds"), "right"), ("", "left")):
+        for name, justify in (
+            ("", "left"),
+            ("US$", "right"),
+            ("% FOB", "right"),
+            (self._text("bounds"), "right"),
+            ("", "left"),
+        ):
             table.add_column(name, justify=justify)
         for link, margin, low, high in rows:
             bounds = "" if low == high else f"[{_usd(low)}; {_usd(high)}]"

@@ -1,5 +1,5 @@
--- An observed transfer rests on at least one row of a source, and its bounds are its value; what is provisional lies within
--- its bounds.
+-- An observed transfer rests on at least one row of a source, and its bounds are its value; what is provisional lies
+-- within its bounds.
 select transfers.transfer_key, transfers.kind_code, transfers.value_basis_code
 from {{ ref('fct_transfer') }} as transfers
 left join {{ ref('int_transfer__evidence') }} as evidence

@@ -10,6 +10,16 @@ with origins as (
     group by is_synthetic
 ),
 
+shares as (
+    select
+        lot_key,
+        max(lot_copper_g) as copper_g,
+        is_synthetic
+    from {{ ref('int_lot__shares') }}
+    where basis_code = 'LOT'
+    group by lot_key, is_synthetic
+),
+
 lots as (
     select
         coalesce(sum(shares.copper_g) filter (where ends.end_code = 'EXPORTED'), 0) as exported_g,
@@ -18,15 +28,7 @@ lots as (
         coalesce(sum(shares.copper_g) filter (where ends.end_code = 'PRODUCT'), 0) as in_store_g,
         ends.is_synthetic
     from {{ ref('int_lot__ends') }} as ends
-    inner join (
-        select
-            lot_key,
-            max(lot_copper_g) as copper_g,
-            is_synthetic
-        from {{ ref('int_lot__shares') }}
-        where basis_code = 'LOT'
-        group by lot_key, is_synthetic
-    ) as shares
+    inner join shares
         on ends.lot_key = shares.lot_key and ends.is_synthetic = shares.is_synthetic
     group by ends.is_synthetic
 )

@@ -1,5 +1,5 @@
--- LME contained = FOB + losses + charges - credits - effect of the quotational period - unexplained + not followed, to the
--- cent on every priced lot; on complete ones nothing is left unfollowed.
+-- LME contained = FOB + losses + charges - credits - effect of the quotational period - unexplained + not followed, to
+-- the cent on every priced lot; on complete ones nothing is left unfollowed.
 select
     lot_key,
     lme_contained_usd,

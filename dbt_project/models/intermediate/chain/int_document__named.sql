@@ -12,6 +12,14 @@ with named as (
     union
     select carrier_waybill_key as document_key, is_synthetic from {{ ref('stg_partner_weigh_tickets__tickets') }}
     where is_current
+),
+
+documents as (
+    select
+        document_key,
+        is_synthetic
+    from {{ ref('stg_sunat_documents__documents') }}
+    where is_current
 )
 
 select
@@ -22,13 +30,7 @@ select
     ) as missing_frac,
     named.is_synthetic
 from named
-left join (
-    select
-        document_key,
-        is_synthetic
-    from {{ ref('stg_sunat_documents__documents') }}
-    where is_current
-) as documents
+left join documents
     on named.document_key = documents.document_key and named.is_synthetic = documents.is_synthetic
 where named.document_key is not null
 group by named.is_synthetic

@@ -1,6 +1,6 @@
--- What became of an exported lot's value by the terms of its own declaration: one row per lot, whole grams and cents. Of a
--- line's versions the regularised one holds, where there is one; until then the provisional one, marked so. The value by
--- the terms may differ from the declared FOB by the rounding of the value per tonne.
+-- What became of an exported lot's value by the terms of its own declaration: one row per lot, whole grams and cents.
+-- Of a line's versions the regularised one holds, where there is one; until then the provisional one, marked so. The
+-- value by the terms may differ from the declared FOB by the rounding of the value per tonne.
 with lines as (
     select
         lines.*,

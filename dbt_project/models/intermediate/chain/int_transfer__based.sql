@@ -1,7 +1,8 @@
--- Every transfer, observed (with its value) or not (without), beside what its value is compared with: one row for each base
--- that is known. Goods are compared with their copper at the London price of their day, a product's sale and its export with
--- each other and with what was provisionally settled (a value that is still provisional counts as not observed); carriage goes by wet tonnes, milling by dry tonnes fed, an assay by lot, and a biller's or a
--- concession holder's fee by the sale on which it is due. preference 1 is the nearest base.
+-- Every transfer, observed (with its value) or not (without), beside what its value is compared with: one row for each
+-- base that is known. Goods are compared with their copper at the London price of their day, a product's sale and its
+-- export with each other and with what was provisionally settled (a value that is still provisional counts as not
+-- observed); carriage goes by wet tonnes, milling by dry tonnes fed, an assay by lot, and a biller's or a concession
+-- holder's fee by the sale on which it is due. preference 1 is the nearest base.
 with transfers as (
     select
         transfer_key,

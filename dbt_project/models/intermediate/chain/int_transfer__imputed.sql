@@ -1,7 +1,8 @@
--- A value with bounds for every transfer that the papers lead us to expect and do not show. A fee that a contract fixes on a
--- known sale is modelled, exact but for the cent, and so is what rests on what is said of the sector alone; all else is
--- imputed from the observed ones most like it. A fee on a sale that is itself imputed has the sale's bounds too. What is
--- settled provisionally is observed and keeps its value; its bounds say how far final values go from provisional ones.
+-- A value with bounds for every transfer that the papers lead us to expect and do not show. A fee that a contract
+-- fixes on a known sale is modelled, exact but for the cent, and so is what rests on what is said of the sector alone;
+-- all else is imputed from the observed ones most like it. A fee on a sale that is itself imputed has the sale's
+-- bounds too. What is settled provisionally is observed and keeps its value; its bounds say how far final values go
+-- from provisional ones.
 with unseen as (
     select * from {{ ref('int_transfer__based') }}
     where amount is null and (base is not null or base_code = 'SALE')

@@ -1,5 +1,6 @@
--- Every transfer, observed or imputed, shared over the origin lots of the lot that it is booked on; milling over all that
--- its campaign was fed. One row for each transfer and origin; the rows of a transfer sum to it, to the cent (a test).
+-- Every transfer, observed or imputed, shared over the origin lots of the lot that it is booked on; milling over all
+-- that its campaign was fed. One row for each transfer and origin; the rows of a transfer sum to it, to the cent (a
+-- test).
 with fed as (
     select distinct
         lot_key,

@@ -16,9 +16,22 @@ roles as (
 
 select
     {{ transfer_key('valued') }} as transfer_key,
-    valued.*,
+    valued.kind_code,
+    valued.lot_key,
+    valued.payee_key,
+    valued.payer_key,
+    valued.invoicing_party_key,
+    valued.operator_key,
+    valued.reinfo_key,
+    valued.expected_date,
+    valued.product_form_code,
+    valued.mass_wmt,
+    valued.mass_dmt,
+    valued.cu_pct,
+    valued.copper_g,
     {{ payee_role('valued', 'payees') }} as payee_role_code,
-    {{ payer_role('valued', 'payers') }} as payer_role_code
+    {{ payer_role('valued', 'payers') }} as payer_role_code,
+    valued.is_synthetic
 from valued
 left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
 left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic

@@ -1,6 +1,14 @@
--- Where the papers lose sight of copper: lots that went into no other one. EXPORTED where there is an export declaration,
--- else the kind of lot at which it ends: PIT, LOAD, PRODUCT. Tailings are an end of their own and not told here.
-with ended as (
+-- Where the papers lose sight of copper: lots that went into no other one. EXPORTED where there is an export
+-- declaration, else the kind of lot at which it ends: PIT, LOAD, PRODUCT. Tailings are an end of their own and not
+-- told here.
+with onward as (
+    select distinct
+        from_lot_key as lot_key,
+        is_synthetic
+    from {{ ref('int_lot__edges') }}
+),
+
+ended as (
     select
         lots.lot_key,
         case
@@ -11,12 +19,7 @@ with ended as (
     from {{ ref('int_lot__measures') }} as lots
     left join {{ ref('int_export__lots_valued') }} as exported
         on lots.lot_key = exported.lot_key and lots.is_synthetic = exported.is_synthetic
-    left join (
-        select distinct
-            from_lot_key as lot_key,
-            is_synthetic
-        from {{ ref('int_lot__edges') }}
-    ) as onward
+    left join onward
         on lots.lot_key = onward.lot_key and lots.is_synthetic = onward.is_synthetic
     where lots.lot_kind_code <> 'TAILINGS'
 )

@@ -1,4 +1,5 @@
--- Payments that the papers do not tell of, shared over origin lots like those that they do (int_transfer__lots_allocated).
+-- Payments that the papers do not tell of, shared over origin lots like those that they do
+-- (int_transfer__lots_allocated).
 with flows as (
     select
         *,

@@ -158,14 +158,14 @@ based as (
         ranged.*,
         recovery_ranged.ratio_count as recovery_count,
         {% for side, other in [('central', 'central'), ('low', 'high'), ('high', 'low')] -%}
-        cast(case ranged.through_code
-            when 'RECOVERED' then {{ wide('ranged.contained_' ~ side ~ '_usd') }} * recovery_ranged.{{ side }}_ratio
-            when 'NEEDED'
-                then {{ wide('ranged.contained_' ~ side ~ '_usd') }} / nullif(recovery_ranged.{{ other }}_ratio, 0)
-            else ranged.contained_{{ side }}_usd
-        end as decimal(18, 6)) as base_{{ side }}
-        {%- if not loop.last %},
-        {% endif %}
+            cast(case ranged.through_code
+                when 'RECOVERED' then {{ wide('ranged.contained_' ~ side ~ '_usd') }} * recovery_ranged.{{ side }}_ratio
+                when 'NEEDED'
+                    then {{ wide('ranged.contained_' ~ side ~ '_usd') }} / nullif(recovery_ranged.{{ other }}_ratio, 0)
+                else ranged.contained_{{ side }}_usd
+            end as decimal(18, 6)) as base_{{ side }}
+            {%- if not loop.last %},
+            {% endif %}
         {%- endfor %}
     from ranged
     left join recovery_ranged

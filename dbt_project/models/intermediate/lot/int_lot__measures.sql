@@ -1,6 +1,6 @@
--- Every lot on papers or vouchers, with its mass and copper, bounds where they are not told, and the features by which lots
--- are compared. A mass that is not told is imputed from lots of its kind and form, copper from the mass and what a wet tonne of such
--- lots holds. The registration's state is that of the lot's day, as the registry showed it then.
+-- Every lot on papers or vouchers, with its mass and copper, bounds where they are not told, and the features by which
+-- lots are compared. A mass that is not told is imputed from lots of its kind and form, copper from the mass and what
+-- a wet tonne of such lots holds. The registration's state is that of the lot's day, as the registry showed it then.
 with paid as (
     select
         lot_key,
@@ -194,11 +194,11 @@ select
     lots.mass_dmt,
     lots.copper_g,
     {% for side in ['central', 'low', 'high'] -%}
-    cast(coalesce(lots.mass_wmt, masses.{{ side }}_ratio) as decimal(14, 6)) as mass_{{ side }}_wmt,
-    cast(coalesce(
-        {{ tonnes_of('lots.copper_g') }},
-        {{ wide('coppers.' ~ side ~ '_ratio') }} * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
-    ) as decimal(18, 6)) as copper_{{ side }}_t,
+        cast(coalesce(lots.mass_wmt, masses.{{ side }}_ratio) as decimal(14, 6)) as mass_{{ side }}_wmt,
+        cast(coalesce(
+            {{ tonnes_of('lots.copper_g') }},
+            {{ wide('coppers.' ~ side ~ '_ratio') }} * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
+        ) as decimal(18, 6)) as copper_{{ side }}_t,
     {% endfor -%}
     lots.is_synthetic
 from lots

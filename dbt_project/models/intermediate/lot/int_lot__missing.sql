@@ -26,14 +26,14 @@ gaps as (
 )
 
 {% for gap in ['no_copper', 'no_price', 'no_feed', 'no_mix', 'no_load', 'no_campaign', 'no_export'] -%}
-select
-    lot_key,
-    '{{ gap | upper }}' as missing_code,
-    is_synthetic
-from gaps
-where {{ gap }}
+    select
+        lot_key,
+        '{{ gap | upper }}' as missing_code,
+        is_synthetic
+    from gaps
+    where {{ gap }}
 
-union all
+    union all
 
 {% endfor -%}
 select distinct

@@ -1,7 +1,7 @@
--- What is paid at each stage of the chain for a dollar of copper, from what is observed. A flow is a kind of payment at a
--- stage between two roles, spelt STAGE/KIND/PAYEE/PAYER; its lots are those of the stage on which anything was paid, or of
--- a kind that every lot has (chain_flows) those that have it, whoever pays. Lots without the flow count as zero: what is
--- there at times only has a range from zero. RECOVERY is the copper of products for each gram fed.
+-- What is paid at each stage of the chain for a dollar of copper, from what is observed. A flow is a kind of payment
+-- at a stage between two roles, spelt STAGE/KIND/PAYEE/PAYER; its lots are those of the stage on which anything was
+-- paid, or of a kind that every lot has (chain_flows) those that have it, whoever pays. Lots without the flow count as
+-- zero: what is there at times only has a range from zero. RECOVERY is the copper of products for each gram fed.
 with situations as (
     select * from {{ ref('int_lot__situations') }}
     where contained_central_usd > 0

@@ -1,6 +1,7 @@
 -- Over which origin lots an amount on a lot is shared, by their copper in it. LOT: the lot's own genealogy. FEED: of a
--- campaign's tailings, on which its milling is booked, the genealogy of all ore that was fed; tailings alone would charge
--- the loads that gave up the least. The largest share, on ties the first by its code, takes what whole cents leave over.
+-- campaign's tailings, on which its milling is booked, the genealogy of all ore that was fed; tailings alone would
+-- charge the loads that gave up the least. The largest share, on ties the first by its code, takes what whole cents
+-- leave over.
 with feed as (
     select distinct
         edges.to_lot_key as lot_key,
@@ -47,7 +48,7 @@ select
     cast(sum(copper_g) over (partition by lot_key, basis_code, is_synthetic) as bigint) as lot_copper_g,
     count(*) over (partition by lot_key, basis_code, is_synthetic) as origin_count,
     row_number() over (
-        partition by lot_key, basis_code, is_synthetic order by copper_g desc, origin_lot_key
+        partition by lot_key, basis_code, is_synthetic order by copper_g desc, origin_lot_key asc
     ) = 1 as is_largest,
     is_synthetic
 from shares

@@ -1,8 +1,8 @@
--- What each link of the chain took in, paid to other links and kept of an origin lot. A link's revenue is what was paid
--- to its role, its purchases what its role paid; so the links' gross margins sum to the FOB, to the cent (a test).
--- Bounds: revenue at its lowest less purchases at their highest, and the reverse; what one firm of a link pays to
--- another of the same link leaves the link's margin as it is. Costs of labour and inputs are not in the papers: the gross
--- margin is the most that the net margin can be, and its lower bound is not known.
+-- What each link of the chain took in, paid to other links and kept of an origin lot. A link's revenue is what was
+-- paid to its role, its purchases what its role paid; so the links' gross margins sum to the FOB, to the cent (a
+-- test). Bounds: revenue at its lowest less purchases at their highest, and the reverse; what one firm of a link pays
+-- to another of the same link leaves the link's margin as it is. Costs of labour and inputs are not in the papers: the
+-- gross margin is the most that the net margin can be, and its lower bound is not known.
 with transfers as (
     select * from {{ ref('int_transfer__lots_allocated') }}
     union all

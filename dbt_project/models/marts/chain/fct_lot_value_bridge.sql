@@ -1,7 +1,7 @@
--- From the LME value of an origin lot's copper to what was paid abroad for it. Steps are differences of copper valued at
--- the reference price, so the bridge closes to the cent on every lot (a test):
--- LME contained = FOB + metallurgical loss + assay difference + payability loss + TC/RC + penalties - credits
---   - effect of the quotational period - unexplained + what the papers do not follow to an export.
+-- From the LME value of an origin lot's copper to what was paid abroad for it. Steps are differences of copper valued
+-- at the reference price, so the bridge closes to the cent on every lot (a test): LME contained = FOB + metallurgical
+-- loss + assay difference + payability loss + TC/RC + penalties - credits   - effect of the quotational period -
+-- unexplained + what the papers do not follow to an export.
 with exported as (
     select
         origin_lot_key as lot_key,
@@ -79,9 +79,9 @@ at_reference_price as (
     select
         *,
         {% for mass in ['copper', 'won', 'exported', 'port', 'payable'] -%}
-        {{ copper_cents(mass ~ '_g', 'reference_copper_usd_per_t') }} as {{ mass }}_cents
-        {%- if not loop.last %},
-        {% endif %}
+            {{ copper_cents(mass ~ '_g', 'reference_copper_usd_per_t') }} as {{ mass }}_cents
+            {%- if not loop.last %},
+            {% endif %}
         {%- endfor %}
     from joined
 )

@@ -1,6 +1,6 @@
 {{ config(meta={'trace': {'parent': 'int_transfer__evidence', 'on': ['transfer_key', 'is_synthetic']}}) }}
--- Every change of owner and paid service of the chain: one row per kind, lot, payee and payer. Money without IGV.
--- What is observed, and with a value imputed what the papers lead us to expect (int_transfer__imputed), bounds beside it. A
+-- Every change of owner and paid service of the chain: one row per kind, lot, payee and payer. Money without IGV. What
+-- is observed, and with a value imputed what the papers lead us to expect (int_transfer__imputed), bounds beside it. A
 -- provisional sheet's value stands and has bounds; of a first voucher alone, a part, the whole is imputed.
 select
     observed.transfer_key,

@@ -77,7 +77,7 @@ select
     {% for money in [
         'revenue_usd', 'purchases_usd', 'gross_margin_usd', 'gross_margin_low_usd', 'gross_margin_high_usd'
     ] -%}
-    cast(links.{{ money }} as decimal(18, 2)) as {{ money }},
+        cast(links.{{ money }} as decimal(18, 2)) as {{ money }},
     {% endfor -%}
     cast(cells.copper_t as decimal(18, 6)) as copper_t,
     cast(cells.mass_dmt as decimal(18, 6)) as mass_dmt,
@@ -89,11 +89,13 @@ select
     cast(coalesce(cells.fob_usd, 0) as decimal(18, 2)) as fob_usd,
     {{ per_unit('links.complete_gross_margin_usd', 'cells.lme_contained_usd', 'decimal(12, 6)') }}
         as share_of_lme_contained_frac,
-    {{ per_unit('links.complete_gross_margin_usd', 'cells.payable_lme_usd', 'decimal(12, 6)') }} as share_of_payable_frac,
+    {{ per_unit('links.complete_gross_margin_usd', 'cells.payable_lme_usd', 'decimal(12, 6)') }}
+        as share_of_payable_frac,
     {{ per_unit('links.complete_gross_margin_usd', 'cells.fob_usd', 'decimal(12, 6)') }} as share_of_fob_frac,
     {% for basis in ['observed', 'imputed', 'modelled'] -%}
-    {{ per_unit('links.' ~ basis ~ '_usd', 'links.observed_usd + links.imputed_usd + links.modelled_usd', 'decimal(9, 6)') }}
-        as {{ basis }}_share_frac,
+        {{ per_unit(
+            'links.' ~ basis ~ '_usd', 'links.observed_usd + links.imputed_usd + links.modelled_usd', 'decimal(9, 6)'
+        ) }} as {{ basis }}_share_frac,
     {% endfor -%}
     links.is_synthetic
 from links
