@@ -17,6 +17,7 @@ losses as (
     select
         lot_key,
         'NO_' || case end_code when 'PIT' then 'LOAD' when 'LOAD' then 'CAMPAIGN' else 'EXPORT' end as loss_code,
+        left_frac,
         is_synthetic
     from {{ ref('int_lot__ends') }}
     where end_code in ('PIT', 'LOAD', 'PRODUCT')
@@ -26,6 +27,7 @@ losses as (
     select
         lot_key,
         missing_code as loss_code,
+        1 as left_frac,
         is_synthetic
     from {{ ref('int_lot__missing') }}
     where missing_code in ('NO_MIX', 'NO_FEED')
@@ -35,6 +37,7 @@ losses as (
     select
         lots.lot_key,
         'UNTOLD' as loss_code,
+        1 as left_frac,
         lots.is_synthetic
     from {{ ref('int_lot__situations') }} as lots
     inner join {{ ref('int_document__named') }} as named
@@ -44,8 +47,17 @@ losses as (
 
 lost as (
     select
+        losses.lot_key,
         losses.loss_code,
-        lots.*
+        lots.stage_code,
+        lots.deal_code,
+        lots.seller_code,
+        lots.form_code,
+        lots.grade_band_code,
+        {{ wide('lots.contained_central_usd') }} * losses.left_frac as contained_central_usd,
+        {{ wide('lots.contained_low_usd') }} * losses.left_frac as contained_low_usd,
+        {{ wide('lots.contained_high_usd') }} * losses.left_frac as contained_high_usd,
+        losses.is_synthetic
     from losses
     inner join {{ ref('int_lot__situations') }} as lots
         on losses.lot_key = lots.lot_key and losses.is_synthetic = lots.is_synthetic

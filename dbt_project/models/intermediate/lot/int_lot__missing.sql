@@ -1,6 +1,6 @@
 -- What the papers of an origin lot lack, one row for each thing: first what breaks the bridge from LME to FOB, then the
 -- payments that had to be imputed. A load that a collector sells, sends or pays for was bought of somebody, so as an
--- origin it lacks its mixing sheet; a product as an origin lacks its campaign.
+-- origin it lacks its mixing sheet; a product, tailings or copper that a campaign won and was never fed lack what was fed.
 with collected as (
     select distinct
         lot_key,
@@ -14,7 +14,7 @@ gaps as (
         origins.lot_key,
         origins.copper_g is null or origins.copper_g <= 0 as no_copper,
         origins.reference_copper_usd_per_t is null as no_price,
-        origins.lot_kind_code = 'PRODUCT' as no_feed,
+        origins.lot_kind_code not in ('PIT', 'LOAD') as no_feed,
         origins.lot_kind_code = 'LOAD' and collected.lot_key is not null as no_mix,
         origins.at_pit_g > 0 as no_load,
         origins.at_plant_g > 0 as no_campaign,

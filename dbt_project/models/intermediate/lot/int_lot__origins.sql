@@ -2,19 +2,31 @@
 -- the papers follow to where: into exported lots, or to a lot where they end (at the pit, at the plant's gate, in the
 -- plant's or trader's store). What is neither went into the tailings. Lots are measured on the day on which they were
 -- first sold or left, whichever the papers show first.
-with followed as (
+with ending as (
     select
         shares.origin_lot_key,
-        coalesce(sum(shares.copper_g) filter (where ends.end_code = 'EXPORTED'), 0) as exported_g,
-        coalesce(sum(shares.copper_g) filter (where ends.end_code = 'PIT'), 0) as at_pit_g,
-        coalesce(sum(shares.copper_g) filter (where ends.end_code = 'LOAD'), 0) as at_plant_g,
-        coalesce(sum(shares.copper_g) filter (where ends.end_code = 'PRODUCT'), 0) as in_store_g,
+        ends.end_code,
+        case
+            when ends.left_g = shares.lot_copper_g then shares.copper_g
+            else {{ whole_part('ends.left_g', 'shares.copper_g', 'shares.lot_copper_g') }}
+        end as copper_g,
         shares.is_synthetic
     from {{ ref('int_lot__shares') }} as shares
     inner join {{ ref('int_lot__ends') }} as ends
         on shares.lot_key = ends.lot_key and shares.is_synthetic = ends.is_synthetic
     where shares.basis_code = 'LOT'
-    group by shares.origin_lot_key, shares.is_synthetic
+),
+
+followed as (
+    select
+        origin_lot_key,
+        coalesce(sum(copper_g) filter (where end_code = 'EXPORTED'), 0) as exported_g,
+        coalesce(sum(copper_g) filter (where end_code = 'PIT'), 0) as at_pit_g,
+        coalesce(sum(copper_g) filter (where end_code = 'LOAD'), 0) as at_plant_g,
+        coalesce(sum(copper_g) filter (where end_code = 'PRODUCT'), 0) as in_store_g,
+        is_synthetic
+    from ending
+    group by origin_lot_key, is_synthetic
 ),
 
 -- Lots on which something was paid and whose copper no paper divides are their own origins too.
