@@ -71,12 +71,15 @@
     ))
 {%- endmacro %}
 
-{# What the owner of a lot is: a plant by its campaigns, a collector by his heaps, else the operator himself. #}
+{#
+  What the owner of a lot is: a plant by its campaigns, a collector by his heaps (of a lot that was mixed in one, also where the
+  papers show his biller alone), else the operator himself.
+#}
 {% macro owner_role(party, roles) -%}
     case
         when {{ party }} = valued.operator_key then 'OPERATOR'
         when {{ roles }}.is_plant then 'PLANT'
-        when {{ roles }}.is_collector then 'COLLECTOR'
+        when {{ roles }}.is_collector or heaps.lot_key is not null then 'COLLECTOR'
         else 'OPERATOR'
     end
 {%- endmacro %}

@@ -114,6 +114,19 @@ roles as (
     group by party_key, is_synthetic
 ),
 
+heaps as (
+    select distinct
+        codes.lot_key,
+        lines.is_synthetic
+    from {{ ref('stg_partner_campaigns__lines') }} as lines
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            lines.plant_key = codes.party_key
+            and lines.lot_id = codes.lot_id
+            and lines.is_synthetic = codes.is_synthetic
+    where lines.is_current and lines.contract_kind_code = 'MEZCLA' and lines.line_kind_code = 'PRODUCTO'
+),
+
 carriers as (
     select
         haul_key,
@@ -166,6 +179,7 @@ select
 from valued
 left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
 left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic
+left join heaps on valued.lot_key = heaps.lot_key and valued.is_synthetic = heaps.is_synthetic
 left join carriers on valued.haul_key = carriers.haul_key and valued.is_synthetic = carriers.is_synthetic
 left join {{ ref('int_settlement__sales') }} as deposits
     on

@@ -1,6 +1,7 @@
 -- Where the papers lose sight of copper: lots of which something went into no other one. EXPORTED where there is an
--- export declaration, else the kind of lot at which it ends: PIT, LOAD, PRODUCT. left_g is how much of the lot's copper
--- ends there: all, or what the lots that it went into do not have, if that is more than scales and assays differ by. Tailings are an end of their own and not told here.
+-- export declaration, else the kind of lot at which it ends: PIT, LOAD, PRODUCT. left_g is how much of the lot's
+-- copper ends there: all, or what the lots that it went into do not have, if that is more than scales and assays
+-- differ by. Tailings are an end of their own and not told here.
 with onward as (
     select
         from_lot_key as lot_key,

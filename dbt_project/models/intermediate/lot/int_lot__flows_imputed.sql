@@ -111,7 +111,7 @@ beyond as (
         flows.transfer_kind_code,
         flows.payee_role_code,
         flows.payer_role_code,
-        case when lost.stage_code = 'PIT' and flows.stage_code <> 'PIT' then '--' else lost.deal_code end as feature_1,
+        case when lost.stage_code = 'PIT' and flows.stage_code <> 'PIT' then '?' else lost.deal_code end as feature_1,
         case
             when flows.stage_code in ('CAMPAIGN', 'PRODUCT') then '--'
             when lost.stage_code = 'PRODUCT' then '?'

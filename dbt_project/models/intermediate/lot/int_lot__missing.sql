@@ -1,6 +1,7 @@
--- What the papers of an origin lot lack, one row for each thing: first what breaks the bridge from LME to FOB, then the
--- payments that had to be imputed. A load that a collector sells, sends or pays for was bought of somebody, so as an
--- origin it lacks its mixing sheet; a product, tailings or copper that a campaign won and was never fed lack what was fed.
+-- What the papers of an origin lot lack, one row for each thing: first what breaks the bridge from LME to FOB, then
+-- the payments that had to be imputed. A load that a collector sells, sends or pays for was bought of somebody, so as
+-- an origin it lacks its mixing sheet; a product, tailings or copper that a campaign won and was never fed lack what
+-- was fed.
 with collected as (
     select distinct
         lot_key,

@@ -4,7 +4,7 @@
 -- zero: what is there at times only has a range from zero. RECOVERY is the copper of products for each gram fed.
 with situations as (
     select * from {{ ref('int_lot__situations') }}
-    where contained_central_usd > 0
+    where contained_central_usd > 0 and deal_code <> '?' and seller_code <> '?'
 ),
 
 paid as (

@@ -1,7 +1,7 @@
 -- By what the payments on a lot are compared with those on others: the stage of the chain at which it stands (tailings
 -- stand for their campaign), whether its ore is the plant's or milled for another (deal_code), whether who sells it
--- mined it or gathered it (seller_code), form and grade; and its copper at the London price of its day, of a campaign
--- that of all it was fed.
+-- mined it or gathered it (seller_code), form and grade (? where no paper tells); and its copper at the London price
+-- of its day, of a campaign that of all it was fed.
 with batches as (
     select
         codes.lot_key,
@@ -26,6 +26,11 @@ paid as (
             when kind_code = 'CONCENTRATE' or kind_code = 'MILLING' then 'TOLL'
         end) as deal_code,
         bool_or(payee_role_code = 'COLLECTOR' or payer_role_code = 'COLLECTOR') as has_collector,
+        bool_or(
+            kind_code = 'ORE_AT_PLANT'
+            and payee_role_code = 'OPERATOR'
+            and (ticket_id is not null or sheet_id is not null)
+        ) as is_operators,
         is_synthetic
     from {{ ref('fct_transfer') }}
     group by lot_key, is_synthetic
@@ -44,11 +49,15 @@ fed as (
 select
     lots.lot_key,
     case lots.lot_kind_code when 'TAILINGS' then 'CAMPAIGN' else lots.lot_kind_code end as stage_code,
-    coalesce(batches.deal_code, paid.deal_code, '--') as deal_code,
+    case
+        when lots.lot_kind_code = 'PIT' then '--'
+        else coalesce(batches.deal_code, paid.deal_code, '?')
+    end as deal_code,
     case
         when lots.lot_kind_code in ('PRODUCT', 'TAILINGS') then '--'
         when lots.lot_kind_code = 'PIT' or batches.is_mixed or paid.has_collector then 'COLLECTOR'
-        else 'OPERATOR'
+        when paid.is_operators then 'OPERATOR'
+        else '?'
     end as seller_code,
     lots.form_code,
     lots.grade_band_code,
