@@ -71,12 +71,42 @@
     ))
 {%- endmacro %}
 
-{# What the owner of a lot is: a plant by its campaigns, a collector by his heaps, else the operator himself. #}
+{#
+  What the owner of a lot is: a plant by its campaigns, a collector by his heaps (of a lot that was mixed in one, also where the
+  papers show his biller alone), else the operator himself.
+#}
 {% macro owner_role(party, roles) -%}
     case
         when {{ party }} = valued.operator_key then 'OPERATOR'
         when {{ roles }}.is_plant then 'PLANT'
-        when {{ roles }}.is_collector then 'COLLECTOR'
+        when {{ roles }}.is_collector or heaps.lot_key is not null then 'COLLECTOR'
         else 'OPERATOR'
+    end
+{%- endmacro %}
+
+{# In what role a transfer is received. `transfer` has kind_code, payee_key and operator_key; `roles` are the payee's. #}
+{% macro payee_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'HAULAGE' then 'HAULIER'
+        when {{ transfer }}.kind_code = 'LABORATORY' then 'LABORATORY'
+        when {{ transfer }}.kind_code = 'BILLER_FEE' then 'BILLER'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
+        when {{ transfer }}.kind_code = 'EXPORT' then 'TRADER'
+        when {{ transfer }}.kind_code = 'MILLING' then 'PLANT'
+        when {{ transfer }}.kind_code = 'ORE_AT_PIT' then 'OPERATOR'
+        when {{ transfer }}.kind_code = 'ORE_BETWEEN_COLLECTORS' then 'COLLECTOR'
+        else {{ owner_role(transfer ~ '.payee_key', roles) }}
+    end
+{%- endmacro %}
+
+{# In what role a transfer is paid. `transfer` has kind_code, payer_key and operator_key; `roles` are the payer's. #}
+{% macro payer_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'EXPORT' then 'ABROAD'
+        when {{ transfer }}.kind_code = 'CONCENTRATE' then 'TRADER'
+        when {{ transfer }}.kind_code = 'ORE_AT_PLANT' then 'PLANT'
+        when {{ transfer }}.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then 'COLLECTOR'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'OPERATOR'
+        else {{ owner_role(transfer ~ '.payer_key', roles) }}
     end
 {%- endmacro %}

@@ -1,4 +1,5 @@
--- An observed transfer rests on at least one row of a source, and its bounds are its value.
+-- An observed transfer rests on at least one row of a source, and its bounds are its value; what is provisional lies
+-- within its bounds.
 select transfers.transfer_key, transfers.kind_code, transfers.value_basis_code
 from {{ ref('fct_transfer') }} as transfers
 left join {{ ref('int_transfer__evidence') }} as evidence
@@ -7,6 +8,13 @@ where
     transfers.value_basis_code = 'observed'
     and (
         evidence.transfer_key is null
-        or transfers.value_low_usd <> transfers.value_usd
-        or transfers.value_high_usd <> transfers.value_usd
+        or transfers.value_usd < transfers.value_low_usd
+        or transfers.value_usd > transfers.value_high_usd
+        or (
+            not transfers.is_provisional
+            and (
+                transfers.value_low_usd <> transfers.value_usd
+                or transfers.value_high_usd <> transfers.value_usd
+            )
+        )
     )

@@ -1,6 +1,6 @@
 -- Which document another one names: its waybills, and the voucher that a note or a final voucher corrects. A reference
 -- says type, series and number but not whose: it is the issuer's own, of a carrier's waybill the sender's, and an
--- invoice for carriage may name its client's. What is not in the files is not here.
+-- invoice for carriage may name its client's (a sale of goods never does). What is not in the files is not here.
 with named as (
     select
         document_key,
@@ -8,6 +8,7 @@ with named as (
         issuer_key,
         counterparty_key,
         sender_key,
+        subject_code,
         {{ json_items('related_documents') }} as related,
         is_synthetic
     from {{ ref('int_document__read') }}
@@ -43,7 +44,10 @@ asked as (
         2 as preference,
         is_synthetic
     from waybills
-    where type_code = '09' and document_type_code <> '31'
+    where
+        type_code = '09'
+        and document_type_code <> '31'
+        and coalesce(subject_code, '-') not in ('ORE', 'PRODUCT')
 
     union all
 

@@ -66,6 +66,7 @@ joined as (
         coalesce(vouched.voucher_count, 0) as voucher_count,
         vouched.match_score,
         vouched.method_rank,
+        coalesce(vouched.has_adjustment, false) as has_adjustment,
         -- A first part of what is owed: the sheet knows the whole.
         case
             when vouched.transfer_key is null then false
@@ -91,7 +92,9 @@ valued as (
         *,
         case when vouchers_are_whole then voucher_value_usd else sheet_value_usd end as value_usd,
         case when vouchers_are_whole then 'VOUCHER' else 'SHEET' end as value_evidence_code,
-        not vouchers_are_whole and sheet_code = 'PROVISIONAL' as is_provisional,
+        -- A product is invoiced provisionally first; without its sheets the first voucher may not be the last one.
+        (not vouchers_are_whole and sheet_code = 'PROVISIONAL')
+        or (kind_code in ('CONCENTRATE', 'EXPORT') and sheet_code is null and not has_adjustment) as is_provisional,
         -- As a key, since a condition on the left side of an outer join would compare every row with every sheet.
         case when kind_code in ('ORE_AT_PLANT', 'CONCENTRATE') then payer_key end as sheet_buyer_key,
         case
@@ -111,6 +114,19 @@ roles as (
     group by party_key, is_synthetic
 ),
 
+heaps as (
+    select distinct
+        codes.lot_key,
+        lines.is_synthetic
+    from {{ ref('stg_partner_campaigns__lines') }} as lines
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            lines.plant_key = codes.party_key
+            and lines.lot_id = codes.lot_id
+            and lines.is_synthetic = codes.is_synthetic
+    where lines.is_current and lines.contract_kind_code = 'MEZCLA' and lines.line_kind_code = 'PRODUCTO'
+),
+
 carriers as (
     select
         haul_key,
@@ -126,26 +142,9 @@ select
     valued.kind_code,
     valued.lot_key,
     valued.payee_key,
-    case
-        when valued.kind_code = 'HAULAGE' then 'HAULIER'
-        when valued.kind_code = 'LABORATORY' then 'LABORATORY'
-        when valued.kind_code = 'BILLER_FEE' then 'BILLER'
-        when valued.kind_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
-        when valued.kind_code = 'EXPORT' then 'TRADER'
-        when valued.kind_code = 'MILLING' then 'PLANT'
-        when valued.kind_code = 'ORE_AT_PIT' then 'OPERATOR'
-        when valued.kind_code = 'ORE_BETWEEN_COLLECTORS' then 'COLLECTOR'
-        else {{ owner_role('valued.payee_key', 'payees') }}
-    end as payee_role_code,
+    {{ payee_role('valued', 'payees') }} as payee_role_code,
     valued.payer_key,
-    case
-        when valued.kind_code = 'EXPORT' then 'ABROAD'
-        when valued.kind_code = 'CONCENTRATE' then 'TRADER'
-        when valued.kind_code = 'ORE_AT_PLANT' then 'PLANT'
-        when valued.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then 'COLLECTOR'
-        when valued.kind_code = 'CONCESSION_FEE' then 'OPERATOR'
-        else {{ owner_role('valued.payer_key', 'payers') }}
-    end as payer_role_code,
+    {{ payer_role('valued', 'payers') }} as payer_role_code,
     valued.invoicing_party_key,
     valued.operator_key,
     valued.reinfo_key,
@@ -180,6 +179,7 @@ select
 from valued
 left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
 left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic
+left join heaps on valued.lot_key = heaps.lot_key and valued.is_synthetic = heaps.is_synthetic
 left join carriers on valued.haul_key = carriers.haul_key and valued.is_synthetic = carriers.is_synthetic
 left join {{ ref('int_settlement__sales') }} as deposits
     on
