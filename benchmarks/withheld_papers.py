@@ -2,7 +2,7 @@
 
 Papers are withheld at random but for a seed: electronic documents alone, or every paper (documents, weigh tickets, assay
 certificates, settlement sheets, campaign and mixing sheets, versions of export declarations, contracts). The models of the
-chain are then built anew in memory, as dbt compiles them, and every published margin and FOB is compared with what the
+chain are then built anew in a copy of the warehouse, and every published margin and FOB is compared with what the
 simulator knows was paid, shared over the same lots as with all papers. `python -m benchmarks.withheld_papers` simulates
 size `small`, takes it in and prints a table; the house that it needs stays in `--home` for the next time.
 """
@@ -10,8 +10,8 @@ size `small`, takes it in and prints a table; the house that it needs stays in `
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,62 +44,41 @@ _SERVICE_ROLES = {
 c = pl.col
 
 
-# --- the chain in memory ------------------------------------------------------------------------------
+# --- the chain without some of its papers --------------------------------------------------------------
 
 
 class Chain:
-    """The models between partners' papers and the margins, compiled once, built as often as papers are withheld."""
+    """The models between partners' papers and the margins, built anew by dbt in a copy of a house's warehouse."""
 
-    def __init__(self, target: Path):
-        """Compile the dbt project into `target` for a database in memory."""
+    def __init__(self, folder: Path, analysts_db: Path):
+        """`folder` takes the copy, one at a time, and what dbt writes."""
+        self._folder, self._analysts_db = folder, analysts_db
+
+    def without(self, papers: Mapping[str, Iterable[str]], share: float, seed: int) -> duckdb.DuckDBPyConnection:
+        """The warehouse as it would be if `share` of the papers had never come in.
+
+        Raises:
+            RuntimeError: dbt failed; with what it printed.
+        """
+        build_db = self._folder / "build.duckdb"
+        shutil.copyfile(self._analysts_db, build_db)
+        with duckdb.connect(str(build_db)) as connection:
+            withhold(connection, papers, share, seed)
+        self._build(build_db)
+        return duckdb.connect(str(build_db), read_only=True)
+
+    def _build(self, build_db: Path) -> None:
+        changed = [f"+{wanted},{table}+" for wanted in _WANTED for table in PAPERS]
         done = subprocess.run(
             [
-                str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
-                "--profiles-dir", str(DBT_DIR), "--target-path", str(target),
+                str(Path(sys.executable).with_name("dbt")), "--quiet", "run", "--select", *changed, "--exclude", "path:models/staging",
+                "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(self._folder / "target"),
+                "--log-path", str(self._folder / "logs"),
             ],
-            env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
+            env=os.environ | {"ANTAWASI_BUILD_DB": str(build_db)}, capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
-        manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
-        self._nodes = {k: v for k, v in manifest["nodes"].items() if v["resource_type"] in ("model", "seed")}
-        self._compiled = {p.stem: p for p in (target / "compiled").rglob("models/**/*.sql")}
-        self._order: list[str] = []
-        for name in _WANTED:
-            self._is_made_of_papers(f"model.antawasi.{name}")
-        parents = {p for node in self._order for p in self._nodes[node]["depends_on"]["nodes"]}
-        self._given = sorted(parents - set(self._order))
-
-    def _is_made_of_papers(self, node: str) -> bool:
-        """Models made of papers come into the order of building, parents first."""
-        if node in self._order:
-            return True
-        told = self._nodes.get(node)
-        if told is None or told["name"] in PAPERS:
-            return told is not None
-        made = [self._is_made_of_papers(parent) for parent in told["depends_on"].get("nodes", ())]
-        if any(made):
-            self._order.append(node)
-        return any(made)
-
-    def connect(self, analysts_db: Path) -> duckdb.DuckDBPyConnection:
-        """A database in memory with what the chain is made of, from a house's analysts' copy."""
-        connection = duckdb.connect(":memory:", config={"preserve_insertion_order": "false"})
-        connection.execute(f"ATTACH '{analysts_db.resolve()}' AS house (READ_ONLY)")
-        for node in self._given:
-            schema, name = self._nodes[node]["schema"], self._nodes[node]["alias"]
-            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            connection.execute(f'CREATE TABLE "{schema}"."{name}" AS FROM house."{schema}"."{name}"')
-        connection.execute("DETACH house")
-        return connection
-
-    def build(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Build every model of the chain in place of the last ones."""
-        for node in self._order:
-            schema, name = self._nodes[node]["schema"], self._nodes[node]["alias"]
-            connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-            sql = self._compiled[name].read_text(encoding="utf-8")
-            connection.execute(f'CREATE OR REPLACE TABLE "{schema}"."{name}" AS {sql}')
 
 
 def withhold(
@@ -248,25 +227,20 @@ def summed_up(judged: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def measure(chain: Chain, analysts_db: Path, truth: Path, share: float, seeds: Iterable[int]) -> pl.DataFrame:
+def measure(chain: Chain, truth: Path, share: float, seeds: Iterable[int]) -> pl.DataFrame:
     """The summary of every variant and seed, margins by link, all links together and FOB by lot."""
-    connection = chain.connect(analysts_db)
-    chain.build(connection)
-    true = comparable(connection, truth)
-    connection.close()
+    with chain.without({}, 0, 0) as connection:
+        true = comparable(connection, truth)
     told = []
     for variant, papers in (("none", {}), ("documents", DOCUMENTS), ("papers", PAPERS)):
         for seed in seeds if papers else (0,):
-            connection = chain.connect(analysts_db)
-            withhold(connection, papers, share, seed)
-            chain.build(connection)
-            margins = judged_margins(connection, true)
+            with chain.without(papers, share, seed) as connection:
+                margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
             everything = margins.with_columns(pl.lit("ALL").alias("link_code"))
-            summary = [summed_up(frame) for frame in (margins, everything, judged_fobs(connection, true))]
+            summary = [summed_up(frame) for frame in (margins, everything, fobs)]
             told.append(
                 pl.concat(summary).select(pl.lit(variant).alias("withheld"), pl.lit(seed).alias("seed"), pl.all())
             )
-            connection.close()
     return pl.concat(told)
 
 
@@ -286,7 +260,7 @@ def main() -> None:
         subprocess.run([*command, *words], check=True, cwd=PROJECT_ROOT, env=environment)
     os.environ["ANTAWASI_HOME"] = environment["ANTAWASI_HOME"]
     with tempfile.TemporaryDirectory() as target:
-        told = measure(Chain(Path(target)), get_settings().analysts_db, sector / "truth", asked.share, (1,))
+        told = measure(Chain(Path(target), get_settings().analysts_db), sector / "truth", asked.share, (1,))
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_width_chars=200):
         print(told)
 

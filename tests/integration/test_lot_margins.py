@@ -24,13 +24,13 @@ c = pl.col
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory) -> Chain:
-    return Chain(tmp_path_factory.mktemp("chain"))
+def analysts_db(house: Path) -> Path:
+    return house / "warehouse" / "antawasi.duckdb"
 
 
 @pytest.fixture(scope="module")
-def analysts_db(house: Path) -> Path:
-    return house / "warehouse" / "antawasi.duckdb"
+def chain(tmp_path_factory, analysts_db: Path) -> Chain:
+    return Chain(tmp_path_factory.mktemp("chain"), analysts_db)
 
 
 @pytest.fixture(scope="module")
@@ -67,37 +67,49 @@ def test_with_all_papers_margins_are_the_truths_to_the_cent(connection, true):
     assert (fobs["cents"] == fobs["true_cents"]).all()
 
 
-@pytest.mark.parametrize(("papers", "seed"), [(DOCUMENTS, 1), (DOCUMENTS, 2), (PAPERS, 1), (PAPERS, 2)])
-def test_without_three_tenths_of_the_papers_the_truth_lies_within_the_bounds(chain, analysts_db, true, papers, seed):
-    connection = chain.connect(analysts_db)
-    assert withhold(connection, papers, 0.3, seed) > 1000
-    chain.build(connection)
-    margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
-    connection.close()
+def test_without_three_tenths_of_the_documents_the_truth_lies_within_the_bounds_of_lots(chain, true):
+    with chain.without(DOCUMENTS, 0.3, 1) as connection:
+        margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
     assert margins["lot_key"].n_unique() > 0.95 * true["lot_key"].n_unique()
-    assert margins["is_inside"].mean() >= 0.95
+    assert margins["is_inside"].mean() >= 0.97
+    # Of so few lots a chance of the draw; `benchmarks.withheld_papers` tells it of size `small`.
+    assert margins.group_by("lot_key").agg(c("is_inside").all())["is_inside"].mean() >= 0.9
     assert fobs["is_inside"].mean() >= 0.95
     imputed = margins.filter(c("value_basis_code") != "observed")
     assert imputed.height > 0.3 * margins.height
-    assert imputed["is_inside"].mean() >= 0.94
+    assert imputed["is_inside"].mean() >= 0.95
     # Bounds are worth something: what is observed whole still has none.
     assert (margins.filter(c("value_basis_code") == "observed")["width_cents"] == 0).mean() > 0.9
 
 
-def test_what_is_withheld_follows_from_the_seed(chain, analysts_db):
+def test_without_three_tenths_of_all_papers_imputed_margins_still_hold_the_truth(chain, true):
+    """Assays that are gone move a product's allocation over its lots, which bounds of money do not cover (method page)."""
+    with chain.without(PAPERS, 0.3, 2) as connection:
+        margins = judged_margins(connection, true)
+    assert margins["lot_key"].n_unique() > 0.95 * true["lot_key"].n_unique()
+    assert margins["is_inside"].mean() >= 0.9
+    assert margins.filter(c("value_basis_code") != "observed")["is_inside"].mean() >= 0.95
+
+
+def test_what_is_withheld_follows_from_the_seed(analysts_db):
     def left(seed: int) -> list[str]:
-        connection = chain.connect(analysts_db)
-        withhold(connection, DOCUMENTS, 0.3, seed)
-        keys = _frame(
-            connection, "SELECT document_key FROM staging.stg_sunat_documents__documents ORDER BY document_key"
-        )["document_key"].to_list()
-        orphans = _frame(
-            connection,
-            "SELECT count(*) AS n FROM staging.stg_sunat_documents__lines ANTI JOIN staging.stg_sunat_documents__documents "
-            "USING (document_key)",
-        )["n"][0]
-        connection.close()
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(f"ATTACH '{analysts_db.resolve()}' AS house (READ_ONLY)")
+            connection.execute("CREATE SCHEMA staging")
+            for table in DOCUMENTS:
+                connection.execute(f"CREATE TABLE staging.{table} AS FROM house.staging.{table}")
+            whole = _frame(connection, "SELECT count(*) AS n FROM staging.stg_sunat_documents__documents")["n"][0]
+            withhold(connection, DOCUMENTS, 0.3, seed)
+            keys = _frame(
+                connection, "SELECT document_key FROM staging.stg_sunat_documents__documents ORDER BY document_key"
+            )["document_key"].to_list()
+            orphans = _frame(
+                connection,
+                "SELECT count(*) AS n FROM staging.stg_sunat_documents__lines ANTI JOIN "
+                "staging.stg_sunat_documents__documents USING (document_key)",
+            )["n"][0]
         assert orphans == 0
+        assert 0.65 * whole < len(keys) < 0.75 * whole
         return keys
 
     assert left(1) == left(1)
