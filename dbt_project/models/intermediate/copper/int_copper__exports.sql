@@ -17,7 +17,9 @@ with declared as (
             partition by lines.declaration_id, lines.lot_id, lines.is_synthetic
             order by case lines.version_code when 'REGULARIZADA' then 1 else 2 end, lines.declaration_date desc
         ) as nth,
-        lines.is_synthetic
+        lines.is_synthetic,
+        lines.landing_sha256,
+        lines.row_number
     from {{ ref('stg_partner_exports__lines') }} as lines
     left join {{ ref('int_lot__codes') }} as codes
         on
@@ -43,7 +45,9 @@ select
     cast(
         declared.net_dmt * greatest(declared.most_cu_pct, grades.cu_high_pct) / 100 as decimal(24, 9)
     ) as copper_high_t,
-    declared.is_synthetic
+    declared.is_synthetic,
+    declared.landing_sha256,
+    declared.row_number
 from declared
 left join {{ ref('int_copper__lot_grades') }} as grades
     on declared.lot_key = grades.lot_key and declared.is_synthetic = grades.is_synthetic

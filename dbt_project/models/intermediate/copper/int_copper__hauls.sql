@@ -16,7 +16,9 @@ waybills as (
         hauls.lot_key,
         waybills.product_form_code,
         cast(coalesce(waybills.gross_weight_kg / 1000, waybills.quantity_t) as decimal(18, 6)) as mass_wmt,
-        waybills.is_synthetic
+        waybills.is_synthetic,
+        waybills.landing_sha256,
+        waybills.row_number
     from {{ ref('int_haul__lots') }} as hauls
     inner join {{ ref('int_document__classified') }} as waybills
         on hauls.haul_key = waybills.document_key and hauls.is_synthetic = waybills.is_synthetic
@@ -37,7 +39,9 @@ weighings as (
         coalesce(codes.lot_key, tickets.lot_id) as lot_key,
         tickets.product_form_code,
         cast(min(tickets.net_kg) / 1000 as decimal(18, 6)) as mass_wmt,
-        tickets.is_synthetic
+        tickets.is_synthetic,
+        arg_min(tickets.landing_sha256, tickets.ticket_id) as landing_sha256,
+        arg_min(tickets.row_number, tickets.ticket_id) as row_number
     from {{ ref('stg_partner_weigh_tickets__tickets') }} as tickets
     inner join ore_forms on tickets.product_form_code = ore_forms.product_form_code
     left join {{ ref('int_lot__codes') }} as codes

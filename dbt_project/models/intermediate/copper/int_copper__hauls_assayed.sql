@@ -45,5 +45,7 @@ select
     recovery_low_frac,
     recovery_frac,
     recovery_high_frac,
-    is_synthetic
+    is_synthetic,
+    landing_sha256,
+    row_number
 from graded

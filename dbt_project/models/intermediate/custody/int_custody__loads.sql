@@ -24,7 +24,7 @@ with arrivals as (
 select
     lots.lot_key as load_key,
     arrivals.receiver_key as plant_key,
-    waybills.document_key as waybill_key,
+    waybills.document_key,
     coalesce(waybills.transfer_start_date, waybills.issue_date, arrivals.arrived_date) as custody_date,
     case
         when waybills.document_key is not null then 'WAYBILL'

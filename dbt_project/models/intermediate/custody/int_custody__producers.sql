@@ -11,7 +11,7 @@ select
     ) as origin_registration_key,
     loads.paper_registration_key,
     loads.plant_key,
-    loads.waybill_key,
+    loads.document_key,
     loads.custody_date,
     loads.date_basis_code,
     loads.is_synthetic
@@ -22,4 +22,4 @@ left join {{ ref('dim_lot') }} as pits
     on
         genealogy.origin_lot_key = pits.lot_key
         and genealogy.is_synthetic = pits.is_synthetic
-        and genealogy.origin_lot_key <> loads.load_key
+        and loads.load_key <> pits.lot_key

@@ -1,6 +1,6 @@
 -- Every load and origin with two states of the registry on the day of the waybill: that of the registration on the
--- load's papers, and that of the producer's own. The producer's own is the one of the pit's papers where it is his; else
--- the best of all that he held that day, so that nobody stands worse for papers that show another's.
+-- load's papers, and that of the producer's own. The producer's own is the one of the pit's papers where it is his;
+-- else the best of all that he held that day, so that nobody stands worse for papers that show another's.
 with producers as (
     select * from {{ ref('int_custody__producers') }}
 ),
@@ -88,7 +88,7 @@ select
     of_paper.origin_lot_key,
     of_paper.copper_g,
     of_paper.plant_key,
-    of_paper.waybill_key,
+    of_paper.document_key,
     of_paper.custody_date,
     of_paper.date_basis_code,
     of_paper.producer_key,

@@ -1,43 +1,33 @@
+{{ config(meta={'trace': {
+    'parent': 'int_copper__views',
+    'on': ['production_year', 'place_level', 'department_code', 'measure_code', 'claim_code', 'is_synthetic'],
+}}) }}
 -- Official copper by stratum beside what documents, scales, customs and published claims show, by year, in the whole
 -- country and by department. Every row is one view of the copper: rows are compared, never added up, for the ore of a
 -- waybill, its weighing and the concentrate made of it are one copper. Measured and simulated stand apart: official
 -- figures and claims are measured, a simulated document is set beside simulated figures or beside nothing.
-with levels as (
-    select 'country' as place_level
-    union all
-    select 'department' as place_level
-),
-
-viewed as (
+with viewed as (
     select
-        extract(year from views.first_date) as production_year,
-        levels.place_level,
-        case levels.place_level when 'department' then views.department_code end as department_code,
-        views.measure_code,
-        views.claim_code,
-        sum(views.copper_low_t) as copper_low_t,
-        sum(views.copper_t) as copper_t,
-        sum(views.copper_high_t) as copper_high_t,
-        sum(views.assayed_t) as assayed_t,
-        sum(views.mass_low_wmt) as mass_low_wmt,
-        sum(views.mass_high_wmt) as mass_high_wmt,
-        sum(views.trip_low_count) as trip_low_count,
-        sum(views.trip_high_count) as trip_high_count,
-        sum(views.evidence_count) as evidence_count,
-        count(*) - count(views.copper_low_t) as unmeasured_count,
-        min(views.first_date) as first_date,
-        max(views.last_date) as last_date,
-        views.is_synthetic
-    from {{ ref('int_copper__views') }} as views
-    inner join levels
-        on
-            -- what has no department counts in the country alone; what is claimed of a department stays there
-            (levels.place_level = 'department' and views.department_code is not null)
-            or (levels.place_level = 'country' and (views.claim_code is null or views.department_code is null))
-    group by
-        extract(year from views.first_date), levels.place_level,
-        case levels.place_level when 'department' then views.department_code end,
-        views.measure_code, views.claim_code, views.is_synthetic
+        production_year,
+        place_level,
+        department_code,
+        measure_code,
+        claim_code,
+        sum(copper_low_t) as copper_low_t,
+        sum(copper_t) as copper_t,
+        sum(copper_high_t) as copper_high_t,
+        sum(assayed_t) as assayed_t,
+        sum(mass_low_wmt) as mass_low_wmt,
+        sum(mass_high_wmt) as mass_high_wmt,
+        sum(trip_low_count) as trip_low_count,
+        sum(trip_high_count) as trip_high_count,
+        sum(evidence_count) as evidence_count,
+        count(*) - count(copper_low_t) as unmeasured_count,
+        min(first_date) as first_date,
+        max(last_date) as last_date,
+        is_synthetic
+    from {{ ref('int_copper__views') }}
+    group by production_year, place_level, department_code, measure_code, claim_code, is_synthetic
 ),
 
 -- Years of which MINEM's file is here, for any metal: only there an absent stratum says something.
@@ -157,7 +147,7 @@ rows_of_all as (
 )
 
 select
-    cast(rows_of_all.production_year as integer) as production_year,
+    rows_of_all.production_year,
     rows_of_all.place_level,
     rows_of_all.department_code,
     rows_of_all.measure_code,
