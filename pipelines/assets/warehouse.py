@@ -23,7 +23,7 @@ from dagster_dbt import (
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from packaging.version import Version
 
-from pipelines import contracts, files, quality, warehouse
+from pipelines import contracts, files, funnel_chart, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.reporting import Reporter
@@ -105,7 +105,10 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
                 # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
-                events = DbtEventIterator(iter(list(run.stream())), run)
+                told = list(run.stream())
+                if run.is_successful():
+                    told = with_funnel_chart(settings, told)
+                events = DbtEventIterator(iter(told), run)
                 yield from events.fetch_column_metadata() if settings.column_lineage else events
             finally:
                 release_build_file(run)
@@ -115,6 +118,27 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
                 warehouse.mark_built(settings, pinned, outcomes(run.get_artifact("run_results.json")))
 
     return models
+
+
+def with_funnel_chart(settings: Settings, events: list[Any]) -> list[Any]:
+    """The events of a build; the one of the formalization funnel shows its last month, if it was built."""
+    model = "model.antawasi.mart_formalization_funnel"
+    return [
+        event.with_metadata({**event.metadata, "last_month": dg.MetadataValue.md(_funnel(settings))})
+        if isinstance(event, dg.Output) and _unique_id(event) == model
+        else event
+        for event in events
+    ]
+
+
+def _unique_id(event: dg.Output) -> str:
+    told = event.metadata.get("unique_id")
+    return str(told.value) if isinstance(told, dg.MetadataValue) else str(told)
+
+
+def _funnel(settings: Settings) -> str:
+    with warehouse.connect(settings.build_db, read_only=True) as connection:
+        return funnel_chart.markdown(funnel_chart.last_shares(connection))
 
 
 def release_build_file(run: DbtCliInvocation) -> None:
