@@ -44,20 +44,17 @@ absences as (
     group by history.registration_key, history.valid_from, history.is_synthetic
 ),
 
+-- From the first day on which the authorisation may have been granted: who is missing by then was not put out.
 authorised as (
     select
-        events.reinfo_key as registration_key,
-        events.is_synthetic,
-        min(events.party_key) as party_key,
-        min(events.event_date) as authorised_date
-    from {{ ref('stg_partner_step_events__events') }} as events
-    inner join {{ ref('formalization_milestones') }} as milestones
-        on
-            events.step_code = milestones.step_code
-            and events.outcome_code = milestones.outcome_code
-            and milestones.milestone_code = 'AUTORIZACION'
-    where events.is_current and events.reinfo_key is not null
-    group by events.reinfo_key, events.is_synthetic
+        reached.registration_key,
+        events.party_key,
+        reached.reached_date as authorised_date,
+        reached.is_synthetic
+    from {{ ref('int_formalization__reached') }} as reached
+    inner join {{ ref('stg_partner_step_events__events') }} as events
+        on reached.landing_sha256 = events.landing_sha256 and reached.row_number = events.row_number
+    where reached.milestone_code = 'AUTORIZACION'
 ),
 
 spans as (
