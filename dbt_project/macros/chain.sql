@@ -61,3 +61,22 @@
 {% macro date_nearness(days) -%}
     (1 - abs({{ days }} - usual_lag_days) / cast(days_before + days_after + 1 as double))
 {%- endmacro %}
+
+{# The key of a transfer: kind, lot and both sides. #}
+{% macro transfer_key(of='') -%}
+    {%- set p = of ~ '.' if of else '' -%}
+    md5(concat(
+        {{ p }}kind_code, ' ', {{ p }}lot_key, ' ', {{ p }}payee_key, ' ', coalesce({{ p }}payer_key, '-'), ' ',
+        {{ p }}is_synthetic
+    ))
+{%- endmacro %}
+
+{# What the owner of a lot is: a plant by its campaigns, a collector by his heaps, else the operator himself. #}
+{% macro owner_role(party, roles) -%}
+    case
+        when {{ party }} = valued.operator_key then 'OPERATOR'
+        when {{ roles }}.is_plant then 'PLANT'
+        when {{ roles }}.is_collector then 'COLLECTOR'
+        else 'OPERATOR'
+    end
+{%- endmacro %}

@@ -1,7 +1,7 @@
 -- Vouchers that nothing ties to a lot, each with the implied sales and services that it may be about and how like they
 -- are: one row per voucher and candidate, at or above the least score of match_rules. Blocked by kind, parties and week.
 -- The laboratory of a certificate need not be the one that invoices, the holder of a concession may be known from the
--- voucher alone, and the buyer abroad has no key here.
+-- voucher alone (what another holder is owed says nothing of it), and the buyer abroad has no key here.
 with vouchers as (
     select
         documents.document_key,
@@ -68,7 +68,10 @@ likenesses as (
         free.lot_key,
         free.block_buyer,
         weeks.issue_date - free.match_date as lag_days,
-        {{ nearness('weeks.value_usd', 'free.match_value_usd', 'rule.value_tolerance_frac') }} as value_nearness,
+        case
+            when weeks.kind_code <> 'CONCESSION_FEE' or weeks.seller_key = free.payee_key
+                then {{ nearness('weeks.value_usd', 'free.match_value_usd', 'rule.value_tolerance_frac') }}
+        end as value_nearness,
         {{ nearness('weeks.quantity_t', 'free.match_mass_t', 'rule.mass_tolerance_frac') }} as mass_nearness,
         case when weeks.seller_key = coalesce(free.invoicing_party_key, free.payee_key) then 1 else 0 end as same_party,
         weeks.is_synthetic,

@@ -59,7 +59,6 @@ parted as (
             else 'SALE'
         end as part_code,
         coalesce(buyers.is_plant, false) as buyer_is_plant,
-        coalesce(buyers.is_collector, false) as buyer_is_collector,
         coalesce(sellers.is_collector, false) as seller_is_collector
     from sided
     left join roles as sellers on sided.seller_key = sellers.party_key and sided.is_synthetic = sellers.is_synthetic
@@ -81,7 +80,7 @@ kinds as (
             when subject_code <> 'ORE' then subject_code
             when lot_kind_code = 'PIT' then 'ORE_AT_PIT'
             when buyer_is_plant then 'ORE_AT_PLANT'
-            when buyer_is_collector and (seller_is_collector or lot_key is not null) then 'ORE_BETWEEN_COLLECTORS'
+            when seller_is_collector or lot_kind_code = 'LOAD' then 'ORE_BETWEEN_COLLECTORS'
             when names_waybill then 'ORE_AT_PLANT'
             else 'ORE_AT_PIT'
         end as kind_code

@@ -25,7 +25,4 @@ from {{ ref('int_document__keyed') }} as keyed
 left join scored
     on keyed.document_key = scored.document_key and keyed.is_synthetic = scored.is_synthetic
 left join scored as firsts
-    on
-        keyed.first_document_key = firsts.document_key
-        and keyed.is_synthetic = firsts.is_synthetic
-        and keyed.part_code = 'ADJUSTMENT'
+    on keyed.first_document_key = firsts.document_key and keyed.is_synthetic = firsts.is_synthetic

@@ -1,9 +1,9 @@
--- What a line says, by its mask: one row for each mask of the lines in use. Patterns are tried here, on a few masks
+-- What a line says, by its mask: one row for each mask of the lines. Patterns are tried here, on a few masks
 -- (document_patterns); the places found are cut out of the texts themselves in int_document__read.
 with masks as (
     select distinct {{ masked('item_description') }} as masked_text
     from {{ ref('stg_sunat_documents__lines') }}
-    where is_current and item_description is not null
+    where item_description is not null
 ),
 
 found as (

@@ -31,28 +31,24 @@ sold_by_operators as (
         goods.*,
         coalesce(goods.sheet_value_usd, pit_vouchers.value_usd) as sale_usd
     from goods
-    left join pit_vouchers
-        on
-            goods.lot_key = pit_vouchers.lot_key
-            and goods.is_synthetic = pit_vouchers.is_synthetic
-            and goods.kind_code = 'ORE_AT_PIT'
+    left join pit_vouchers on goods.lot_key = pit_vouchers.lot_key and goods.is_synthetic = pit_vouchers.is_synthetic
     where
         goods.kind_code = 'ORE_AT_PIT'
         or (goods.kind_code = 'ORE_AT_PLANT' and goods.payee_key = goods.operator_key)
 ),
 
--- The registration on the papers may be a lent one: an operator with one agreement owes it for all that he sells.
+-- The registration on the papers may be a lent one: an operator with one holder owes him for all that he sells.
 sole as (
     select
         operator_key,
         min(holder_key) as holder_key,
-        min(fee_frac) as fee_frac,
+        cast(median(fee_frac) as decimal(9, 6)) as fee_frac,
         min(from_date) as from_date,
         min(why_code) as why_code,
         is_synthetic
     from {{ ref('int_contract__fees') }}
     group by operator_key, is_synthetic
-    having count(*) = 1
+    having min(holder_key) = max(holder_key)
 ),
 
 agreed as (
