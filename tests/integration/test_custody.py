@@ -107,7 +107,9 @@ def test_sales_on_excluded_registrations_are_without_good_standing(read, tell, l
     """Every load sold openly on an excluded registration stands among those without, as excluded or absent."""
     labels = tell("defects").filter((c("defect_code") == "SALE_AFTER_EXCLUSION") & c("row_key").str.starts_with("BL"))
     sold = loads.filter(c("plant_lot_id").is_in(labels["lot_id"].implode()))
-    told = read("SELECT DISTINCT load_key, class_code, own_state FROM intermediate.int_custody__pieces WHERE is_synthetic")
+    told = read(
+        "SELECT DISTINCT load_key, class_code, own_state FROM intermediate.int_custody__pieces WHERE is_synthetic"
+    )
     seen = sold.join(told, left_on="load_id", right_on="load_key")
     assert sold.height > 0 and set(seen["load_id"]) == set(sold["load_id"])
     assert seen.filter(c("own_state").is_in(["EXCLUIDO", "AUSENTE"]))["load_id"].n_unique() == sold.height
@@ -126,7 +128,9 @@ def test_copper_of_producers_in_good_standing_is_the_truths_within_what_no_file_
         .group_by("to_lot_id")
         .agg((c("copper_g") * c("good_frac")).sum().alias("good_g"), c("copper_g").sum().alias("lot_g"))
     )
-    lots = read("SELECT batch_key, lot_key, copper_g FROM intermediate.int_custody__batches WHERE scope_code = 'EXPORT'")
+    lots = read(
+        "SELECT batch_key, lot_key, copper_g FROM intermediate.int_custody__batches WHERE scope_code = 'EXPORT'"
+    )
     by_batch = (
         lots.join(truth, left_on="lot_key", right_on="to_lot_id")
         .group_by("batch_key")
@@ -135,9 +139,9 @@ def test_copper_of_producers_in_good_standing_is_the_truths_within_what_no_file_
     told = read("SELECT * FROM marts.mart_chain_of_custody WHERE scope_code = 'EXPORT' AND is_synthetic")
     seen = told.join(by_batch, on="batch_key").with_columns(
         (c("own_good_g").cast(pl.Float64) / c("copper_g").cast(pl.Float64)).alias("own_frac"),
-        ((c("may_differ_g") + c("not_told_g") + c("not_traced_g")).cast(pl.Float64) / c("copper_g").cast(pl.Float64)).alias(
-            "unsure_frac"
-        ),
+        (
+            (c("may_differ_g") + c("not_told_g") + c("not_traced_g")).cast(pl.Float64) / c("copper_g").cast(pl.Float64)
+        ).alias("unsure_frac"),
         c("others_registration_frac").alias("others_frac"),
     )
     assert seen.height == told.height > 20
@@ -166,9 +170,17 @@ def test_bounds_of_copper_on_waybills_hold_the_truth(read, loads):
 def test_official_figures_are_measured_and_nothing_else(read):
     """Official strata and claims stand on measured rows, documents of the simulated sector on simulated ones, and no
     simulated figure has a gap to a measured one."""
-    rows = read("SELECT DISTINCT measure_code, is_synthetic, gap_low_t IS NOT NULL AS has_gap FROM marts.mart_invisible_copper")
+    rows = read(
+        "SELECT DISTINCT measure_code, is_synthetic, gap_low_t IS NOT NULL AS has_gap FROM marts.mart_invisible_copper"
+    )
     measured = rows.filter(~c("is_synthetic"))
-    assert set(measured["measure_code"]) == {"OFFICIAL_RG", "OFFICIAL_PPM", "OFFICIAL_PMA", "CLAIM_TRUCKS", "CLAIM_COPPER"}
+    assert set(measured["measure_code"]) == {
+        "OFFICIAL_RG",
+        "OFFICIAL_PPM",
+        "OFFICIAL_PMA",
+        "CLAIM_TRUCKS",
+        "CLAIM_COPPER",
+    }
     assert not rows.filter(c("is_synthetic"))["measure_code"].str.starts_with("OFFICIAL").any()
     assert not rows.filter("is_synthetic")["has_gap"].any() and measured["has_gap"].any()
 
@@ -178,4 +190,8 @@ def test_artisanal_copper_is_reported_absent_and_not_zero(read):
         "SELECT production_year, basis_code, copper_t FROM marts.mart_invisible_copper "
         "WHERE measure_code = 'OFFICIAL_PMA' AND place_level = 'country' AND NOT is_synthetic"
     )
-    assert rows.height >= 3 and set(rows["basis_code"]) == {"NOT_REPORTED"} and rows["copper_t"].null_count() == rows.height
+    assert (
+        rows.height >= 3
+        and set(rows["basis_code"]) == {"NOT_REPORTED"}
+        and rows["copper_t"].null_count() == rows.height
+    )
