@@ -23,3 +23,16 @@
 {% macro default__months_after(day, months) -%}
     add_months({{ day }}, {{ months }})
 {%- endmacro %}
+
+{# Days from one date to another, the first not counted. #}
+{% macro days_between(first, last) -%}
+    {{ return(adapter.dispatch('days_between', 'antawasi')(first, last)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(first, last) -%}
+    date_diff('day', {{ first }}, {{ last }})
+{%- endmacro %}
+
+{% macro default__days_between(first, last) -%}
+    datediff({{ last }}, {{ first }})
+{%- endmacro %}

@@ -1,5 +1,5 @@
--- Toll campaigns: one row per plant and campaign, with what the mill is owed for, dry tonnes fed by the tariff. A campaign
--- goes by the lot of its tailings, or where it has none by its own code after its plant's key.
+-- Toll campaigns: one row per plant and campaign, with what the mill is owed for, dry tonnes fed by the tariff. A
+-- campaign goes by the lot of its tailings, or where it has none by its own code after its plant's key.
 with lines as (
     select
         lines.*,

@@ -9,7 +9,7 @@ with contracts as (
         cast(fee_pct * 0.01 as decimal(9, 6)) as fee_frac,
         coalesce(start_date, signed_date) as from_date,
         row_number() over (
-            partition by operator_key, reinfo_key, holder_key, is_synthetic order by signed_date desc, contract_id
+            partition by operator_key, reinfo_key, holder_key, is_synthetic order by signed_date desc, contract_id asc
         ) as choice,
         is_synthetic
     from {{ ref('stg_partner_contracts__contracts') }}

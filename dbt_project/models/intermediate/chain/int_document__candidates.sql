@@ -1,7 +1,7 @@
 -- Vouchers that nothing ties to a lot, each with the implied sales and services that it may be about and how like they
--- are: one row per voucher and candidate, at or above the least score of match_rules. Blocked by kind, parties and week.
--- The laboratory of a certificate need not be the one that invoices, the holder of a concession may be known from the
--- voucher alone (what another holder is owed says nothing of it), and the buyer abroad has no key here.
+-- are: one row per voucher and candidate, at or above the least score of match_rules. Blocked by kind, parties and
+-- week. The laboratory of a certificate need not be the one that invoices, the holder of a concession may be known from
+-- the voucher alone (what another holder is owed says nothing of it), and the buyer abroad has no key here.
 with vouchers as (
     select
         documents.document_key,
@@ -67,7 +67,7 @@ likenesses as (
         weeks.kind_code,
         free.lot_key,
         free.block_buyer,
-        weeks.issue_date - free.match_date as lag_days,
+        {{ days_between('free.match_date', 'weeks.issue_date') }} as lag_days,
         case
             when weeks.kind_code <> 'CONCESSION_FEE' or weeks.seller_key = free.payee_key
                 then {{ nearness('weeks.value_usd', 'free.match_value_usd', 'rule.value_tolerance_frac') }}

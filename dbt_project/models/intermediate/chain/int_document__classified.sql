@@ -115,8 +115,10 @@ select
     cast(case when kinds.document_type_code = '07' then -kinds.net_amount else kinds.net_amount end as decimal(18, 2))
         as net_amount,
     cast(
-        case kinds.currency_code when 'USD' then kinds.net_amount when 'PEN' then kinds.net_amount / rates.pen_per_usd end
-        * case when kinds.document_type_code = '07' then -1 else 1 end as decimal(18, 2)
+        case kinds.currency_code
+            when 'USD' then kinds.net_amount
+            when 'PEN' then kinds.net_amount / rates.pen_per_usd
+        end * case when kinds.document_type_code = '07' then -1 else 1 end as decimal(18, 2)
     ) as value_usd,
     rates.pen_per_usd,
     rates.fx_series_code,

@@ -1,6 +1,6 @@
 -- The lot of every document of the chain that its own text or a reference tells: one row per document, lot_key null
--- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or another
--- document of its haul, or by the voucher that it corrects.
+-- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or
+-- another document of its haul, or by the voucher that it corrects.
 with documents as (
     select
         document_key,

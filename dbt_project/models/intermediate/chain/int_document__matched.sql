@@ -1,11 +1,13 @@
 -- Every document of the chain with the lot of its fact and how that is known: one row per document. NAMED and KEY as in
--- int_document__keyed; SCORED, the best of its candidates, one to one and greedily by score; null where nothing was found.
--- A voucher that corrects another one shares its lot.
+-- int_document__keyed; SCORED, the best of its candidates, one to one and greedily by score; null where nothing was
+-- found. A voucher that corrects another one shares its lot.
 with pairs as (
     select * from {{ ref('int_document__candidates') }}
 ),
 
-{{ one_to_one('scored', 'pairs', ['document_key', 'is_synthetic'], ['kind_code', 'lot_key', 'block_buyer', 'is_synthetic']) }}
+{{ one_to_one(
+    'scored', 'pairs', ['document_key', 'is_synthetic'], ['kind_code', 'lot_key', 'block_buyer', 'is_synthetic']
+) }}
 
 select
     keyed.document_key,

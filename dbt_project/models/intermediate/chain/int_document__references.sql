@@ -1,6 +1,6 @@
 -- Which document another one names: its waybills, and the voucher that a note or a final voucher corrects. A reference
--- says type, series and number but not whose: it is the issuer's own, of a carrier's waybill the sender's, and an invoice
--- for carriage may name its client's. What is not in the files is not here.
+-- says type, series and number but not whose: it is the issuer's own, of a carrier's waybill the sender's, and an
+-- invoice for carriage may name its client's. What is not in the files is not here.
 with named as (
     select
         document_key,

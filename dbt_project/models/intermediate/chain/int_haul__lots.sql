@@ -1,5 +1,5 @@
--- The lot that a haul carries, as its documents name it: one row per haul. Where they name several, the sender's waybill
--- counts before the carrier's, and these before the vouchers.
+-- The lot that a haul carries, as its documents name it: one row per haul. Where they name several, the sender's
+-- waybill counts before the carrier's, and these before the vouchers.
 select
     haul_key,
     coalesce(

@@ -1,6 +1,6 @@
 -- What each party does in the chain, as its papers show; a party may do several things. Who runs campaigns is a plant,
--- who exports or buys a plant's product a trader, who weighs or mixes lots from pits, or sells ore that another mined, a
--- collector; who invoices a share of ore under a contract holds a concession.
+-- who exports or buys a plant's product a trader, who weighs or mixes lots from pits, or sells ore that another mined,
+-- a collector; who invoices a share of ore under a contract holds a concession.
 with tickets as (
     select
         tickets.weighing_party_key,
@@ -38,75 +38,127 @@ told as (
 
     union all
 
-    select exporter_key, 'TRADER', is_synthetic from {{ ref('stg_partner_exports__lines') }}
+    select
+        exporter_key as party_key,
+        'TRADER' as role_code,
+        is_synthetic
+    from {{ ref('stg_partner_exports__lines') }}
     where is_current
 
     union all
 
-    select weighing_party_key, 'COLLECTOR', is_synthetic from tickets
+    select
+        weighing_party_key as party_key,
+        'COLLECTOR' as role_code,
+        is_synthetic
+    from tickets
     where lot_kind_code = 'PIT'
 
     union all
 
-    select supplier_key, 'COLLECTOR', is_synthetic from tickets
+    select
+        supplier_key as party_key,
+        'COLLECTOR' as role_code,
+        is_synthetic
+    from tickets
     where supplier_key <> operator_key
 
     union all
 
-    select operator_key, 'OPERATOR', is_synthetic from tickets
+    select
+        operator_key as party_key,
+        'OPERATOR' as role_code,
+        is_synthetic
+    from tickets
 
     union all
 
-    select carrier_key, 'HAULIER', is_synthetic from tickets
+    select
+        carrier_key as party_key,
+        'HAULIER' as role_code,
+        is_synthetic
+    from tickets
 
     union all
 
-    select invoicing_party_key, 'BILLER', is_synthetic from tickets
+    select
+        invoicing_party_key as party_key,
+        'BILLER' as role_code,
+        is_synthetic
+    from tickets
     where invoicing_party_key <> supplier_key
 
     union all
 
-    select buyer_key, case when is_product then 'TRADER' else 'PLANT' end, is_synthetic from sheets
+    select
+        buyer_key as party_key,
+        case when is_product then 'TRADER' else 'PLANT' end as role_code,
+        is_synthetic
+    from sheets
 
     union all
 
-    select seller_key, 'COLLECTOR', is_synthetic from sheets
+    select
+        seller_key as party_key,
+        'COLLECTOR' as role_code,
+        is_synthetic
+    from sheets
     where seller_key <> operator_key
 
     union all
 
-    select operator_key, 'OPERATOR', is_synthetic from sheets
+    select
+        operator_key as party_key,
+        'OPERATOR' as role_code,
+        is_synthetic
+    from sheets
 
     union all
 
-    select invoicing_party_key, 'BILLER', is_synthetic from sheets
+    select
+        invoicing_party_key as party_key,
+        'BILLER' as role_code,
+        is_synthetic
+    from sheets
     where invoicing_party_key <> seller_key
 
     union all
 
-    select holder_key, 'CONCESSION_HOLDER', is_synthetic from {{ ref('stg_partner_contracts__contracts') }}
+    select
+        holder_key as party_key,
+        'CONCESSION_HOLDER' as role_code,
+        is_synthetic
+    from {{ ref('stg_partner_contracts__contracts') }}
     where is_current
 
     union all
 
-    select operator_key, 'OPERATOR', is_synthetic from {{ ref('stg_partner_contracts__contracts') }}
+    select
+        operator_key as party_key,
+        'OPERATOR' as role_code,
+        is_synthetic
+    from {{ ref('stg_partner_contracts__contracts') }}
     where is_current
 
     union all
 
     -- The buyer's own laboratory is no independent one.
-    select laboratory_key, 'LABORATORY', is_synthetic from {{ ref('stg_partner_assays__certificates') }}
+    select
+        laboratory_key as party_key,
+        'LABORATORY' as role_code,
+        is_synthetic
+    from {{ ref('stg_partner_assays__certificates') }}
     where is_current and requested_by_code <> 'COMPRADOR'
 
     union all
 
     select
-        issuer_key,
+        issuer_key as party_key,
         case
             when subject_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
             when document_type_code = '31' then 'HAULIER'
             else 'TRADER'
-        end,
+        end as role_code,
         is_synthetic
     from {{ ref('int_document__read') }}
     where

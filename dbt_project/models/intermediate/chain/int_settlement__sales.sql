@@ -1,5 +1,5 @@
--- One row per buyer and lot of the settlement sheets: the sheet that holds (final, else the only one, else provisional),
--- and of the first one what its voucher should say.
+-- One row per buyer and lot of the settlement sheets: the sheet that holds (final, else the only one, else
+-- provisional), and of the first one what its voucher should say.
 with sheets as (
     select
         sheets.*,
@@ -19,10 +19,12 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by buyer_key, lot_key, is_synthetic order by precedence, settlement_date desc, settlement_id
+            partition by buyer_key, lot_key, is_synthetic
+            order by precedence asc, settlement_date desc, settlement_id asc
         ) as choice,
         row_number() over (
-            partition by buyer_key, lot_key, is_synthetic order by settlement_date, precedence desc, settlement_id
+            partition by buyer_key, lot_key, is_synthetic
+            order by settlement_date asc, precedence desc, settlement_id asc
         ) as nth
     from sheets
 )

@@ -1,5 +1,5 @@
--- The haul that each weigh ticket weighed: by the waybills that it names, else by a waybill to the same scale that names
--- the ticket's lot, else by likeness (match_rules, TICKET_WAYBILL). Tickets at the pit have no waybill.
+-- The haul that each weigh ticket weighed: by the waybills that it names, else by a waybill to the same scale that
+-- names the ticket's lot, else by likeness (match_rules, TICKET_WAYBILL). Tickets at the pit have no waybill.
 with tickets as (
     select
         tickets.*,
@@ -103,7 +103,7 @@ likenesses as (
         free_tickets.ticket_id,
         weeks.haul_key,
         free_tickets.is_synthetic,
-        free_tickets.weighed_date - weeks.start_date as lag_days,
+        {{ days_between('weeks.start_date', 'free_tickets.weighed_date') }} as lag_days,
         {{ nearness('free_tickets.net_kg', 'weeks.gross_weight_kg', 'rule.mass_tolerance_frac') }} as mass_nearness,
         case when free_tickets.plate_key = weeks.plate_key then 1 else 0 end as same_plate,
         case when free_tickets.carrier_key = weeks.carrier_key then 1 else 0 end as same_carrier,

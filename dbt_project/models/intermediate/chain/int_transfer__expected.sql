@@ -1,6 +1,15 @@
 -- Every change of owner and paid service that partners' papers imply, and whether it is observed: what is not can be
 -- imputed. One row per kind and lot (and buyer between collectors). indicated_value_usd is what an agreement or the
 -- usual fee would make it.
+with observed as (
+    select distinct
+        kind_code,
+        lot_key,
+        case when kind_code = 'ORE_BETWEEN_COLLECTORS' then payer_key else '-' end as sold_to,
+        is_synthetic
+    from {{ ref('int_transfer__observed') }}
+)
+
 select
     implied.kind_code,
     implied.lot_key,
@@ -20,14 +29,7 @@ select
     observed.kind_code is not null as is_observed,
     implied.is_synthetic
 from {{ ref('int_transfer__implied') }} as implied
-left join (
-    select distinct
-        kind_code,
-        lot_key,
-        case when kind_code = 'ORE_BETWEEN_COLLECTORS' then payer_key else '-' end as sold_to,
-        is_synthetic
-    from {{ ref('int_transfer__observed') }}
-) as observed
+left join observed
     on
         implied.kind_code = observed.kind_code
         and implied.lot_key = observed.lot_key

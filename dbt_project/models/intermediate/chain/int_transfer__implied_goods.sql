@@ -1,7 +1,7 @@
 -- Sales of goods that partners' papers imply: one row per kind and lot (and buyer between collectors). A load weighed
 -- in at a plant was bought, unless it was milled for its owner or its waybill gives another reason than a sale (SUNAT
--- catalogue 20); a lot at a pit's scale was bought there; a heap that
--- another delivers was sold to him; a product is sold and exported. match_ columns are what its first voucher should say.
+-- catalogue 20); a lot at a pit's scale was bought there; a heap that another delivers was sold to him; a product is
+-- sold and exported. match_ columns are what the first voucher should say.
 with batches as (
     select
         lines.plant_key,
@@ -110,7 +110,7 @@ declared as (
         exports.fob_usd,
         row_number() over (
             partition by codes.lot_key, exports.is_synthetic
-            order by case exports.version_code when 'REGULARIZADA' then 1 else 2 end, exports.declaration_date desc
+            order by case exports.version_code when 'REGULARIZADA' then 2 else 1 end desc, exports.declaration_date desc
         ) as choice,
         first_value(exports.fob_usd) over (
             partition by codes.lot_key, exports.is_synthetic
@@ -156,9 +156,38 @@ products as (
 product_sheets as (
     select
         *,
-        row_number() over (partition by lot_key, is_synthetic order by settlement_date desc, settlement_id) as choice
+        row_number() over (
+            partition by lot_key, is_synthetic order by settlement_date desc, settlement_id asc
+        ) as choice
     from sheets
     where lot_kind_code = 'PRODUCT'
+),
+
+ore_sheets as (
+    select * from sheets
+    where lot_kind_code = 'LOAD'
+),
+
+fed as (
+    select
+        lot_key,
+        is_synthetic,
+        sum(mass_dmt) as mass_dmt,
+        max(cu_pct) as cu_pct,
+        sum(copper_g) as copper_g
+    from batches
+    where contract_kind_code = 'COMPRA' and line_kind_code = 'ALIMENTACION'
+    group by lot_key, is_synthetic
+),
+
+pits as (
+    select * from arrivals
+    where lot_kind_code = 'PIT'
+),
+
+mixed as (
+    select * from heap_lines
+    where line_kind_code = 'ALIMENTACION'
 ),
 
 bought as (
@@ -187,7 +216,7 @@ bought as (
         loads.source_code,
         loads.transfer_reason_code
     from loads
-    full join (select * from sheets where lot_kind_code = 'LOAD') as sheets
+    full join ore_sheets as sheets
         on
             loads.receiver_key = sheets.buyer_key
             and loads.lot_key = sheets.lot_key
@@ -227,17 +256,7 @@ select
     bought.is_synthetic
 from bought
 left join tolled on bought.lot_key = tolled.lot_key and bought.is_synthetic = tolled.is_synthetic
-left join (
-    select
-        lot_key,
-        is_synthetic,
-        sum(mass_dmt) as mass_dmt,
-        max(cu_pct) as cu_pct,
-        sum(copper_g) as copper_g
-    from batches
-    where contract_kind_code = 'COMPRA' and line_kind_code = 'ALIMENTACION'
-    group by lot_key, is_synthetic
-) as fed on bought.lot_key = fed.lot_key and bought.is_synthetic = fed.is_synthetic
+left join fed on bought.lot_key = fed.lot_key and bought.is_synthetic = fed.is_synthetic
 where
     bought.settlement_id is not null
     or (tolled.lot_key is null and coalesce(bought.transfer_reason_code, '01') in ('01', '02', '03', '14'))
@@ -246,31 +265,31 @@ union all
 
 select
     'ORE_AT_PIT' as kind_code,
-    coalesce(arrivals.lot_key, heap_lines.lot_key) as lot_key,
-    arrivals.supplier_key as payee_key,
-    coalesce(arrivals.receiver_key, heap_lines.collector_key) as payer_key,
-    arrivals.invoicing_party_key,
-    coalesce(arrivals.operator_key, arrivals.supplier_key) as operator_key,
-    arrivals.reinfo_key,
-    coalesce(arrivals.arrived_date, heap_lines.ended_date) as expected_date,
-    arrivals.product_form_code,
-    arrivals.mass_wmt,
-    heap_lines.mass_dmt,
-    cast(heap_lines.copper_g * 0.0001 / nullif(heap_lines.mass_dmt, 0) as decimal(8, 4)) as cu_pct,
-    heap_lines.copper_g,
-    coalesce(arrivals.arrived_date, heap_lines.ended_date) as match_date,
+    coalesce(pits.lot_key, mixed.lot_key) as lot_key,
+    pits.supplier_key as payee_key,
+    coalesce(pits.receiver_key, mixed.collector_key) as payer_key,
+    pits.invoicing_party_key,
+    coalesce(pits.operator_key, pits.supplier_key) as operator_key,
+    pits.reinfo_key,
+    coalesce(pits.arrived_date, mixed.ended_date) as expected_date,
+    pits.product_form_code,
+    pits.mass_wmt,
+    mixed.mass_dmt,
+    cast(mixed.copper_g * 0.0001 / nullif(mixed.mass_dmt, 0) as decimal(8, 4)) as cu_pct,
+    mixed.copper_g,
+    coalesce(pits.arrived_date, mixed.ended_date) as match_date,
     null as match_value_usd,
-    arrivals.mass_wmt as match_mass_t,
+    pits.mass_wmt as match_mass_t,
     null as sheet_code,
     null as sheet_value_usd,
     null as sheet_id,
-    arrivals.ticket_id,
-    arrivals.haul_key,
-    case when arrivals.lot_key is not null then 'ARRIVAL' else 'HEAP' end as why_code,
-    coalesce(arrivals.is_synthetic, heap_lines.is_synthetic) as is_synthetic
-from (select * from arrivals where lot_kind_code = 'PIT') as arrivals
-full join (select * from heap_lines where line_kind_code = 'ALIMENTACION') as heap_lines
-    on arrivals.lot_key = heap_lines.lot_key and arrivals.is_synthetic = heap_lines.is_synthetic
+    pits.ticket_id,
+    pits.haul_key,
+    case when pits.lot_key is not null then 'ARRIVAL' else 'HEAP' end as why_code,
+    coalesce(pits.is_synthetic, mixed.is_synthetic) as is_synthetic
+from pits
+full join mixed
+    on pits.lot_key = mixed.lot_key and pits.is_synthetic = mixed.is_synthetic
 
 union all
 

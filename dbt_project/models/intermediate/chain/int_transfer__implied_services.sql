@@ -1,6 +1,7 @@
 -- Services that partners' papers imply: one row per kind and lot. What arrived was carried; who invoices for another
 -- takes a fee; an operator who sells owes his concession's holder (why_code POSSIBLE where nothing says so: a candidate
--- for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes the laboratory.
+-- for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes the
+-- laboratory.
 with goods as (
     select * from {{ ref('int_transfer__implied_goods') }}
 ),
@@ -37,12 +38,15 @@ sold_by_operators as (
         or (goods.kind_code = 'ORE_AT_PLANT' and goods.payee_key = goods.operator_key)
 ),
 
--- The registration on the papers may be a lent one: an operator with one holder owes him for all that he sells.
+-- The registration on the papers may be a lent one: an operator with one holder owes him for all that he sells, by a
+-- share that is known where it is the same for all his registrations.
 sole as (
     select
         operator_key,
         min(holder_key) as holder_key,
-        cast(median(fee_frac) as decimal(9, 6)) as fee_frac,
+        cast(case when round(min(fee_frac), 3) = round(max(fee_frac), 3) then median(fee_frac) end as decimal(9, 6))
+            as fee_frac,
+        max(fee_frac) > 0 as is_due,
         min(from_date) as from_date,
         min(why_code) as why_code,
         is_synthetic
@@ -68,10 +72,10 @@ owed as (
     select
         sales.*,
         coalesce(agreed.holder_key, sole.holder_key) as holder_key,
-        coalesce(agreed.fee_frac, sole.fee_frac) as fee_frac,
+        case when agreed.holder_key is not null then agreed.fee_frac else sole.fee_frac end as fee_frac,
         coalesce(agreed.why_code, sole.why_code) as fee_why_code,
         coalesce(coalesce(agreed.from_date, sole.from_date, sales.expected_date) <= sales.expected_date, false)
-        and coalesce(agreed.fee_frac, sole.fee_frac, 0) > 0 as is_owed
+        and coalesce(agreed.fee_frac > 0, sole.is_due, false) as is_owed
     from sold_by_operators as sales
     left join agreed
         on

@@ -1,7 +1,7 @@
--- Every change of owner and paid service that a voucher or a sheet shows: one row per kind, lot, payee and payer. A sale
--- that is invoiced provisionally and then finally is one row with its final value. The vouchers' sum holds, but where
--- they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not there) the
--- sheet does; where both are whole and differ, difference_usd says by how much.
+-- Every change of owner and paid service that a voucher or a sheet shows: one row per kind, lot, payee and payer. A
+-- sale that is invoiced provisionally and then finally is one row with its final value. The vouchers' sum holds, but
+-- where they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not
+-- there) the sheet does; where both are whole and differ, difference_usd says by how much.
 with vouched as (
     select
         transfer_key,
@@ -152,10 +152,10 @@ select
     valued.transfer_date,
     coalesce(valued.first_date, valued.expected_date) as first_date,
     valued.product_form_code,
-    valued.mass_wmt,
+    cast(valued.mass_wmt as decimal(18, 6)) as mass_wmt,
     valued.mass_dmt,
-    valued.cu_pct,
-    valued.copper_g,
+    cast(valued.cu_pct as decimal(8, 4)) as cu_pct,
+    cast(valued.copper_g as bigint) as copper_g,
     cast(valued.value_usd as decimal(18, 2)) as value_usd,
     cast(coalesce(valued.value_pen, valued.value_usd * rates.pen_per_usd) as decimal(18, 2)) as value_pen,
     rates.pen_per_usd,

@@ -55,5 +55,5 @@ paid as (
 
 select
     {{ transfer_key() }} as transfer_key,
-    paid.*
+    *
 from paid

@@ -1,6 +1,6 @@
--- Where every lot was weighed in: one row per scale and lot. Tickets that repeat a weighing (same plate, gross and tare)
--- count once; a lot that came in several trucks is their sum. A haul to whose scale nobody handed in a ticket arrives
--- as its waybill says (source_code WAYBILL).
+-- Where every lot was weighed in: one row per scale and lot. Tickets that repeat a weighing (same plate, gross and
+-- tare) count once; a lot that came in several trucks is their sum. A haul to whose scale nobody handed in a ticket
+-- arrives as its waybill says (source_code WAYBILL).
 with weighings as (
     select
         tickets.weighing_party_key,
@@ -51,6 +51,13 @@ firsts as (
     where repetition = 1
 ),
 
+linked as (
+    select distinct
+        haul_key,
+        is_synthetic
+    from {{ ref('int_ticket__hauls') }}
+),
+
 hauls as (
     select
         hauls.haul_key,
@@ -74,9 +81,9 @@ hauls as (
     from {{ ref('int_haul__lots') }} as hauls
     inner join {{ ref('int_document__classified') }} as waybills
         on hauls.haul_key = waybills.document_key and hauls.is_synthetic = waybills.is_synthetic
-    left join (select distinct haul_key, is_synthetic from {{ ref('int_ticket__hauls') }}) as weighed
-        on hauls.haul_key = weighed.haul_key and hauls.is_synthetic = weighed.is_synthetic
-    where weighed.haul_key is null and hauls.lot_key is not null
+    left join linked
+        on hauls.haul_key = linked.haul_key and hauls.is_synthetic = linked.is_synthetic
+    where linked.haul_key is null and hauls.lot_key is not null
 )
 
 select

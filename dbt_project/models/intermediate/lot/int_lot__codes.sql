@@ -1,7 +1,7 @@
 -- The code that travels (lot_key) of every lot id in partners' papers: one row per party and lot id. SAME, the id is
--- the code that travels. WAYBILL, a waybill or voucher of the same haul or sale names it. SCORED, a heap or a voucher of
--- the same supplier is like it (match_rules, OWN_CODE...), one to one. OWN, nothing tells: the key is the id after the
--- party's, so that the ids of two plants never collide. Everyone reads lot ids through this table.
+-- the code that travels. WAYBILL, a waybill or voucher of the same haul or sale names it. SCORED, a heap or a voucher
+-- of the same supplier is like it (match_rules, OWN_CODE...), one to one. OWN, nothing tells: the key is the id after
+-- the party's key, so that the ids of two plants never collide. Everyone reads lot ids through this table.
 with tickets as (
     select
         weighing_party_key as party_key,
@@ -262,8 +262,9 @@ likenesses as (
         candidates.lot_key,
         free_own.is_synthetic,
         case
-            when candidates.match_code = 'OWN_CODE' then free_own.first_date - candidates.seen_date
-            else candidates.seen_date - free_own.first_date
+            when candidates.match_code = 'OWN_CODE'
+                then {{ days_between('candidates.seen_date', 'free_own.first_date') }}
+            else {{ days_between('free_own.first_date', 'candidates.seen_date') }}
         end as lag_days,
         {{ nearness('free_own.mass_dmt', 'candidates.mass_dmt', 'rule.mass_tolerance_frac') }} as mass_nearness,
         case when free_own.invoicing_party_key = candidates.biller_key then 1 else 0 end as same_party,

@@ -1,8 +1,8 @@
 {{ config(meta={'trace': {'parent': 'int_document__classified', 'on': ['document_key', 'is_synthetic']}}) }}
--- Documents of the chain that evidence no transfer: one row per document, with the reason. SEVERAL_LOTS, its lines name
--- more than one; FIRST_VOUCHER_MISSING, it corrects a voucher that is not in the files or not matched either; NO_RATE, in
--- soles on a day without exchange rate; TAKEN, others were likelier for all its candidates; NO_CANDIDATE, no sale,
--- service or haul in partners' papers is like it.
+-- Documents of the chain that evidence no transfer: one row per document, with the reason. SEVERAL_LOTS, its lines
+-- name more than one; FIRST_VOUCHER_MISSING, it corrects a voucher that is not in the files or not matched either;
+-- NO_RATE, in soles on a day without exchange rate; TAKEN, others were likelier for all its candidates; NO_CANDIDATE,
+-- no sale, service or haul in partners' papers is like it.
 with candidates as (
     select
         document_key,

@@ -1,0 +1,33 @@
+{#
+  Payable grade, percent of dry mass. ESTANDAR, the contracts' rule: the lesser of grade x payable and grade - deduction
+  (C3); the deduction binds below the grade d / (1 - p). SECUENCIAL, as Peruvian plants' sheets have it: grade x payable,
+  and then the deduction off it too. Never below zero.
+#}
+{% macro payable_cu_pct(cu_pct, payable_pct, deduction_pct, rule_code) -%}
+    cast(greatest(
+        case {{ rule_code }}
+            when 'SECUENCIAL' then {{ wide(cu_pct) }} * {{ payable_pct }} * 0.01 - {{ deduction_pct }}
+            else least({{ wide(cu_pct) }} * {{ payable_pct }} * 0.01, {{ cu_pct }} - {{ deduction_pct }})
+        end, 0
+    ) as decimal(18, 8))
+{%- endmacro %}
+
+{# The quotation less the buyer's price protection (protección), US$ per tonne; protection in US$ per pound. #}
+{% macro protected_usd_per_t(copper_usd_per_t, price_protection_usd_per_lb) -%}
+    cast({{ copper_usd_per_t }} - coalesce({{ wide(price_protection_usd_per_lb) }}, 0) * {{ lb_per_t() }} as decimal(18, 8))
+{%- endmacro %}
+
+{# Value of the payable copper in a dry tonne: payable grade / 100 x price. C7. #}
+{% macro copper_usd_per_dmt(payable_cu_pct, usd_per_t) -%}
+    cast({{ wide(payable_cu_pct) }} * {{ usd_per_t }} * 0.01 as decimal(18, 8))
+{%- endmacro %}
+
+{# Refining of the payable copper in a dry tonne: payable pounds x charge, which may be zero or negative. C4. #}
+{% macro refining_usd_per_dmt(payable_cu_pct, refining_usd_per_lb) -%}
+    cast({{ wide(payable_cu_pct) }} * {{ lb_per_t() }} * 0.01 * coalesce({{ refining_usd_per_lb }}, 0) as decimal(18, 8))
+{%- endmacro %}
+
+{# What the smelter keeps of a price above a base: rate x max(0, price - base) on the payable pounds, US$. C4. #}
+{% macro price_participation_usd(payable_lb, usd_cents_per_lb, base_usd_cents_per_lb, rate_frac) -%}
+    cast({{ wide(payable_lb) }} * greatest({{ usd_cents_per_lb }} - {{ base_usd_cents_per_lb }}, 0) * {{ rate_frac }} / 100 as decimal(18, 8))
+{%- endmacro %}
