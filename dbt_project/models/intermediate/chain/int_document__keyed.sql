@@ -1,6 +1,6 @@
 -- The lot of every document of the chain that its own text or a reference tells: one row per document, lot_key null
 -- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or
--- another document of its haul, or by the voucher that it corrects.
+-- another document of its haul, or by the voucher that it corrects or that corrects it.
 with documents as (
     select
         document_key,
@@ -70,6 +70,16 @@ found as (
         on in_haul.haul_key = weighed.haul_key and in_haul.is_synthetic = weighed.is_synthetic
     left join {{ ref('int_haul__lots') }} as hauls
         on in_haul.haul_key = hauls.haul_key and in_haul.is_synthetic = hauls.is_synthetic
+),
+
+corrections as (
+    select
+        first_document_key,
+        min(coalesce(lot_key, key_lot_key)) as lot_key,
+        is_synthetic
+    from found
+    where first_document_key is not null
+    group by first_document_key, is_synthetic
 )
 
 select
@@ -78,12 +88,14 @@ select
     found.part_code,
     found.first_document_key,
     found.haul_key,
-    coalesce(found.lot_key, found.key_lot_key, firsts.lot_key, firsts.key_lot_key) as lot_key,
+    coalesce(found.lot_key, found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) as lot_key,
     case
         when found.lot_key is not null then 'NAMED'
-        when coalesce(found.key_lot_key, firsts.lot_key, firsts.key_lot_key) is not null then 'KEY'
+        when coalesce(found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) is not null then 'KEY'
     end as method_code,
     found.is_synthetic
 from found
 left join found as firsts
     on found.first_document_key = firsts.document_key and found.is_synthetic = firsts.is_synthetic
+left join corrections
+    on found.document_key = corrections.first_document_key and found.is_synthetic = corrections.is_synthetic

@@ -1,5 +1,6 @@
--- Vouchers with a lot, each with the transfer that it evidences: one row per document. Who invoices need not be who is
--- paid: where the sheet or the ticket names another seller, he is the payee.
+-- Vouchers with a lot, each with the transfer that it evidences: one row per document. A correction without what it
+-- corrects says nothing of the value. Who invoices need not be who is paid: where the sheet or the ticket names another
+-- seller, he is the payee.
 with implied as (
     select
         kind_code,
@@ -33,7 +34,7 @@ vouchers as (
     inner join {{ ref('int_document__classified') }} as documents
         on matched.document_key = documents.document_key and matched.is_synthetic = documents.is_synthetic
     where
-        matched.part_code in ('SALE', 'ADJUSTMENT')
+        (matched.part_code = 'SALE' or (matched.part_code = 'ADJUSTMENT' and matched.first_document_key is not null))
         and matched.lot_key is not null
         and documents.value_usd is not null
 ),

@@ -28,8 +28,10 @@ select
     candidates.best_score,
     case
         when documents.names_several_lots then 'SEVERAL_LOTS'
+        when
+            matched.part_code = 'ADJUSTMENT' and (matched.first_document_key is null or matched.lot_key is null)
+            then 'FIRST_VOUCHER_MISSING'
         when matched.lot_key is not null then 'NO_RATE'
-        when matched.part_code = 'ADJUSTMENT' then 'FIRST_VOUCHER_MISSING'
         when candidates.document_key is not null then 'TAKEN'
         else 'NO_CANDIDATE'
     end as why_code,
@@ -41,4 +43,5 @@ left join candidates
     on matched.document_key = candidates.document_key and matched.is_synthetic = candidates.is_synthetic
 where
     matched.lot_key is null
+    or (matched.part_code = 'ADJUSTMENT' and matched.first_document_key is null)
     or (matched.part_code <> 'WAYBILL' and documents.value_usd is null)
