@@ -13,9 +13,9 @@ with graded as (
         coalesce(lots.moisture_low_pct, forms.moisture_low_pct) as moisture_low_pct,
         coalesce(lots.moisture_pct, forms.moisture_pct) as moisture_pct,
         coalesce(lots.moisture_high_pct, forms.moisture_high_pct) as moisture_high_pct,
-        recoveries.low_value as recovery_low_frac,
-        recoveries.value as recovery_frac,
-        recoveries.high_value as recovery_high_frac
+        bounds.low_value as recovery_low_frac,
+        recoveries.recovery_frac,
+        bounds.high_value as recovery_high_frac
     from {{ ref('int_copper__hauls') }} as hauls
     left join {{ ref('int_copper__lot_grades') }} as lots
         on hauls.lot_key = lots.lot_key and hauls.is_synthetic = lots.is_synthetic
@@ -26,8 +26,12 @@ with graded as (
         on
             coalesce(own_form.product_form_code, '') = coalesce(forms.product_form_code, '')
             and hauls.is_synthetic = forms.is_synthetic
-    left join {{ ref('ref_copper_assumption') }} as recoveries
-        on hauls.product_form_code = recoveries.product_form_code and recoveries.assumption_code = 'RECOVERY'
+    left join {{ ref('ref_copper_recovery') }} as recoveries
+        on coalesce(hauls.product_form_code, '--') = recoveries.product_form_code
+    left join {{ ref('ref_copper_assumption') }} as bounds
+        on
+            coalesce(hauls.product_form_code, '--') = bounds.product_form_code
+            and bounds.assumption_code = 'RECOVERY'
 )
 
 select

@@ -1,18 +1,34 @@
 -- Batches whose custody is told, by lot: every declaration of export with the product lots that it holds, and what
 -- every plant fed to the campaigns that ended in a month. Copper in whole grams: of an export the ledger's (what the
 -- plant made), of a feed the plant's own.
+with exports as (
+    select
+        exports.declaration_id,
+        exports.exporter_key,
+        exports.shipped_date,
+        exports.lot_key,
+        lots.copper_g as lot_copper_g,
+        cast(exports.copper_t * 1000000 as bigint) as declared_copper_g,
+        exports.is_synthetic
+    from {{ ref('int_copper__exports') }} as exports
+    left join {{ ref('dim_lot') }} as lots
+        on exports.lot_key = lots.lot_key and exports.is_synthetic = lots.is_synthetic
+)
+
 select
     'EXPORT' as scope_code,
-    exports.declaration_id as batch_key,
-    exports.exporter_key as party_key,
-    date_trunc('month', exports.shipped_date) as month,
-    exports.lot_key,
-    coalesce(lots.copper_g, cast(exports.copper_t * 1000000 as decimal(38, 0))) as copper_g,
-    cast(exports.copper_t * 1000000 as decimal(38, 0)) as declared_copper_g,
-    exports.is_synthetic
-from {{ ref('int_copper__exports') }} as exports
-left join {{ ref('dim_lot') }} as lots
-    on exports.lot_key = lots.lot_key and exports.is_synthetic = lots.is_synthetic
+    declaration_id as batch_key,
+    exporter_key as party_key,
+    date_trunc('month', shipped_date) as month,
+    lot_key,
+    -- a lot that went out in parts is divided by what was declared of it
+    coalesce(
+        {{ grams_by_weight('lot_copper_g', 'declared_copper_g', ['lot_key', 'is_synthetic'], ['declaration_id']) }},
+        declared_copper_g
+    ) as copper_g,
+    declared_copper_g,
+    is_synthetic
+from exports
 
 union all
 
@@ -22,7 +38,7 @@ select
     lines.plant_key as party_key,
     date_trunc('month', lines.ended_date) as month,
     coalesce(codes.lot_key, lines.lot_id) as lot_key,
-    sum(cast(lines.copper_kg * 1000 as decimal(38, 0))) as copper_g,
+    cast(sum(lines.copper_kg) * 1000 as bigint) as copper_g,
     null as declared_copper_g,
     lines.is_synthetic
 from {{ ref('stg_partner_campaigns__lines') }} as lines

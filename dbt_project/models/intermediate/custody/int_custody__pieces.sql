@@ -2,18 +2,20 @@
 -- The copper of every batch in pieces: by load that went into it and by lot from which the load's ore came, in whole
 -- grams that add up to the batch, each with its class of custody (custody_classes). What no load accounts for is a
 -- piece of its own, not traced. document_key is the waybill whose day counts.
-with parts as (
+with by_load as (
     select
         batches.scope_code,
         batches.batch_key,
         batches.lot_key,
-        batches.copper_g as batch_copper_g,
-        edges.from_lot_key as load_key,
-        coalesce(edges.copper_g, 1) as weight_g,
+        fed.load_key,
+        {{ grams_by_weight(
+            'batches.copper_g', 'fed.copper_g', ['batches.batch_key', 'batches.lot_key', 'batches.is_synthetic'],
+            ['fed.load_key']
+        ) }} as load_copper_g,
         batches.is_synthetic
     from {{ ref('int_custody__batches') }} as batches
-    left join {{ ref('int_lot__edges') }} as edges
-        on batches.lot_key = edges.to_lot_key and batches.is_synthetic = edges.is_synthetic
+    inner join {{ ref('int_custody__fed') }} as fed
+        on batches.lot_key = fed.lot_key and batches.is_synthetic = fed.is_synthetic
     where batches.scope_code = 'EXPORT'
 
     union all
@@ -22,21 +24,11 @@ with parts as (
         scope_code,
         batch_key,
         lot_key,
-        copper_g as batch_copper_g,
         lot_key as load_key,
-        1 as weight_g,
+        copper_g as load_copper_g,
         is_synthetic
     from {{ ref('int_custody__batches') }}
     where scope_code = 'PLANT_MONTH'
-),
-
-by_load as (
-    select
-        *,
-        {{ grams_by_weight(
-            'batch_copper_g', 'weight_g', ['scope_code', 'batch_key', 'lot_key', 'is_synthetic'], ['load_key']
-        ) }} as load_copper_g
-    from parts
 ),
 
 by_origin as (

@@ -38,8 +38,8 @@ absences as (
     inner join {{ ref('int_registry__files_judged') }} as judged
         on
             history.is_synthetic = judged.is_synthetic
-            and judged.source_as_of >= history.valid_from
-            and coalesce(judged.source_as_of < history.valid_to, true)
+            and history.valid_from <= judged.source_as_of
+            and coalesce(history.valid_to > judged.source_as_of, true)
     where history.registry_state = 'AUSENTE' and judged.is_complete and judged.absence_counts
     group by history.registration_key, history.valid_from, history.is_synthetic
 ),
