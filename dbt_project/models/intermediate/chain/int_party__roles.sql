@@ -9,6 +9,7 @@ with tickets as (
         tickets.carrier_key,
         tickets.invoicing_party_key,
         forms.lot_kind_code,
+        cast(tickets.weighed_in_at as date) as told_date,
         tickets.is_synthetic
     from {{ ref('stg_partner_weigh_tickets__tickets') }} as tickets
     left join {{ ref('int_lot__code_forms') }} as forms
@@ -23,6 +24,7 @@ sheets as (
         operator_key,
         invoicing_party_key,
         product_form_code in ('CONCENTRADO', 'CEMENTO', 'CATODO') as is_product,
+        settlement_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_settlements__settlements') }}
     where is_current
@@ -32,6 +34,7 @@ told as (
     select
         plant_key as party_key,
         case contract_kind_code when 'MEZCLA' then 'COLLECTOR' else 'PLANT' end as role_code,
+        ended_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_campaigns__lines') }}
     where is_current
@@ -41,6 +44,7 @@ told as (
     select
         exporter_key as party_key,
         'TRADER' as role_code,
+        declaration_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_exports__lines') }}
     where is_current
@@ -50,6 +54,7 @@ told as (
     select
         weighing_party_key as party_key,
         'COLLECTOR' as role_code,
+        told_date,
         is_synthetic
     from tickets
     where lot_kind_code = 'PIT'
@@ -59,6 +64,7 @@ told as (
     select
         supplier_key as party_key,
         'COLLECTOR' as role_code,
+        told_date,
         is_synthetic
     from tickets
     where supplier_key <> operator_key
@@ -68,6 +74,7 @@ told as (
     select
         operator_key as party_key,
         'OPERATOR' as role_code,
+        told_date,
         is_synthetic
     from tickets
 
@@ -76,6 +83,7 @@ told as (
     select
         carrier_key as party_key,
         'HAULIER' as role_code,
+        told_date,
         is_synthetic
     from tickets
 
@@ -84,6 +92,7 @@ told as (
     select
         invoicing_party_key as party_key,
         'BILLER' as role_code,
+        told_date,
         is_synthetic
     from tickets
     where invoicing_party_key <> supplier_key
@@ -93,6 +102,7 @@ told as (
     select
         buyer_key as party_key,
         case when is_product then 'TRADER' else 'PLANT' end as role_code,
+        told_date,
         is_synthetic
     from sheets
 
@@ -101,6 +111,7 @@ told as (
     select
         seller_key as party_key,
         'COLLECTOR' as role_code,
+        told_date,
         is_synthetic
     from sheets
     where seller_key <> operator_key
@@ -110,6 +121,7 @@ told as (
     select
         operator_key as party_key,
         'OPERATOR' as role_code,
+        told_date,
         is_synthetic
     from sheets
 
@@ -118,6 +130,7 @@ told as (
     select
         invoicing_party_key as party_key,
         'BILLER' as role_code,
+        told_date,
         is_synthetic
     from sheets
     where invoicing_party_key <> seller_key
@@ -127,6 +140,7 @@ told as (
     select
         holder_key as party_key,
         'CONCESSION_HOLDER' as role_code,
+        start_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_contracts__contracts') }}
     where is_current
@@ -136,6 +150,7 @@ told as (
     select
         operator_key as party_key,
         'OPERATOR' as role_code,
+        start_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_contracts__contracts') }}
     where is_current
@@ -146,6 +161,7 @@ told as (
     select
         laboratory_key as party_key,
         'LABORATORY' as role_code,
+        certificate_date as told_date,
         is_synthetic
     from {{ ref('stg_partner_assays__certificates') }}
     where is_current and requested_by_code <> 'COMPRADOR'
@@ -159,6 +175,7 @@ told as (
             when document_type_code = '31' then 'HAULIER'
             else 'TRADER'
         end as role_code,
+        issue_date as told_date,
         is_synthetic
     from {{ ref('int_document__read') }}
     where
@@ -170,6 +187,8 @@ told as (
 select
     party_key,
     role_code,
+    min(told_date) as first_date,
+    max(told_date) as last_date,
     count(*) as paper_count,
     is_synthetic
 from told

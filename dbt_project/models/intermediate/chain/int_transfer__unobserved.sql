@@ -73,15 +73,10 @@ roles as (
 
 heaps as (
     select distinct
-        codes.lot_key,
-        lines.is_synthetic
-    from {{ ref('stg_partner_campaigns__lines') }} as lines
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            lines.plant_key = codes.party_key
-            and lines.lot_id = codes.lot_id
-            and lines.is_synthetic = codes.is_synthetic
-    where lines.is_current and lines.contract_kind_code = 'MEZCLA' and lines.line_kind_code = 'PRODUCTO'
+        lot_key,
+        is_synthetic
+    from {{ ref('int_lot__batch_lines') }}
+    where is_heap and stream_code = 'PRODUCT'
 )
 
 select
