@@ -35,3 +35,31 @@
 {% macro capacity_t(t_per_day, first_day, last_day) -%}
     ({{ t_per_day }} * ({{ days_between(first_day, last_day) }} + 1))
 {%- endmacro %}
+
+{#
+  The linear tariff at another copper price than the one that it was drawn up for: the schedule, and the difference of the
+  prices on the copper that is recovered; never below zero, US$ per dry tonne. `terms` is a row of seed ref_buyer_tariff.
+#}
+{% macro tariff_at_price_usd_per_dmt(cu_pct, usd_cents_per_lb, terms) -%}
+    cast(greatest(
+        {{ tariff_usd_per_dmt(
+            cu_pct, terms ~ '.base_cu_pct', terms ~ '.base_price_usd_per_dmt', terms ~ '.scale_usd_per_dmt_pct'
+        ) }}
+        + {{ wide(usd_per_t_of_cents('(' ~ usd_cents_per_lb ~ ' - ' ~ terms ~ '.schedule_usd_cents_per_lb)')) }}
+        * {{ cu_pct }} * 0.01 * {{ terms }}.recovery_frac, 0
+    ) as decimal(18, 8))
+{%- endmacro %}
+
+{# US$ per tonne of a price in US cents per pound, and back. #}
+{% macro usd_per_t_of_cents(usd_cents_per_lb) -%}
+    cast({{ wide(usd_cents_per_lb) }} * {{ lb_per_t() }} * 0.01 as decimal(18, 8))
+{%- endmacro %}
+
+{% macro cents_of_usd_per_t(usd_per_t) -%}
+    cast({{ usd_per_t }} * 100 / {{ lb_per_t() }} as decimal(18, 6))
+{%- endmacro %}
+
+{# Support on a price below the support price: the gap, up to the most that is given, US cents per pound. #}
+{% macro support_usd_cents_per_lb(usd_cents_per_lb, support_price_usd_cents_per_lb, most_usd_cents_per_lb) -%}
+    least(greatest({{ support_price_usd_cents_per_lb }} - {{ usd_cents_per_lb }}, 0), {{ most_usd_cents_per_lb }})
+{%- endmacro %}
