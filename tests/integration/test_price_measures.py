@@ -113,7 +113,8 @@ def test_what_a_sale_would_fetch_follows_from_the_tariff(connection):
     rows = _frame(
         connection,
         """
-        SELECT bought.*, terms.*, sales.haul_usd_per_dmt FROM marts.mart_buyer_counterfactual AS bought
+        SELECT bought.*, terms.* EXCLUDE (tariff_code, product_form_code), sales.haul_usd_per_dmt
+        FROM marts.mart_buyer_counterfactual AS bought
         JOIN intermediate.int_sale__priced AS sales USING (transfer_key, is_synthetic)
         JOIN reference.ref_buyer_tariff AS terms
             ON bought.product_form_code = terms.product_form_code AND bought.tariff_code = terms.tariff_code
