@@ -1,0 +1,270 @@
+"""Complementary suppression by linear programs: what else must be hidden so that sums do not tell a sensitive cell.
+
+For each sensitive cell and side the cheapest *alternative world* is sought: changes y of cells that keep every equation
+(M y = 0) and no cell below what is public of it, that move the sensitive cell by its protection. If all cells that change are
+hidden, an attacker cannot tell that world from the true one. What an insider knows (its own part of every cell) makes some
+worlds impossible for it; then another is sought that it cannot exclude.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from pipelines.disclosure.cells import Cells, name_of
+from pipelines.disclosure.linear import Insiders, Relation, System, highs, system
+from pipelines.disclosure.parameters import parameters
+from pipelines.disclosure.sensitivity import COMPLEMENT, FREE, SENSITIVE
+from pipelines.errors import AntawasiError
+
+#: In units of the protection: no cell moves further, and a change or capacity below is none.
+_CAP, _CHANGE = 1e3, 1e-7
+#: Beside at least 1 for a cell that is still shown; not 0, so that worlds stay small.
+_HIDDEN_COST = 1e-3
+
+
+class NoPattern(AntawasiError):
+    """Nothing that may still be hidden protects a sensitive cell."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _World:
+    """A change of hidden pairs that every equation allows, as pairs and scaled amounts."""
+
+    pairs: np.ndarray
+    change: np.ndarray
+
+
+def suppress(cells: Cells, relations: Sequence[Relation] = ()) -> Cells:
+    """Assessed cells with status D for complements, and D or C for all that was hidden before.
+
+    Args:
+        relations: identities that attackers know beside the sums.
+
+    Raises:
+        NoPattern: a sensitive cell cannot be protected, as everything around must stay published.
+    """
+    return _Search(cells, system(cells, relations)).run()
+
+
+class _Search:
+    def __init__(self, cells: Cells, equations: System):
+        frame, measures = cells.frame, cells.product.measures
+        self._cells, self._system, self._k = cells, equations, len(measures)
+        self._insiders = Insiders(cells, equations)
+        status = frame["status"].to_numpy()
+        self._hidden = status != FREE
+        self._movable = ~frame["is_fixed"].to_numpy() & ~((status == FREE) & frame["release"].is_not_null().to_numpy())
+        self._movable |= status == SENSITIVE
+        self._is_sensitive = status == SENSITIVE
+        needs = {
+            side: frame.select(f"{m}_need_{side}" for m in measures).to_numpy().astype(float).reshape(-1) / equations.scale
+            for side in ("low", "up")
+        }
+        self._need = {-1: needs["low"], 1: needs["up"]}
+        self._capacity = equations.value - equations.floor
+        self._cost = _costs(frame, equations, self._k)
+        self._department = frame["geo_code"].str.slice(0, 2).to_numpy()
+        self._is_top = frame["geo_code"].str.len_chars().to_numpy() <= 2
+        self._is_margin = self._is_top & (frame["sex_code"] == "").to_numpy()
+        self._programs: dict[tuple[str, tuple[int, ...]], _Program] = {}
+        self._worlds: dict[tuple[int, int], list[_World]] = {}
+
+    def run(self) -> Cells:
+        for measure in range(self._k):
+            targets = self._targets(measure)
+            for pair, sign in targets:
+                if (pair, sign) not in self._worlds:
+                    self._protect(pair, sign, self._need[sign][pair], None)
+            for pair, sign in targets:
+                self._against_insiders(pair, sign)
+        frame = self._cells.frame.with_columns(
+            pl.when((pl.col("status") == FREE) & pl.Series(self._hidden))
+            .then(pl.lit(COMPLEMENT))
+            .otherwise("status")
+            .alias("status")
+        )
+        return dataclasses.replace(self._cells, frame=frame)
+
+    def _targets(self, measure: int) -> list[tuple[int, int]]:
+        pairs = np.flatnonzero(self._is_sensitive) * self._k + measure
+        both = [(int(p), sign) for p in pairs for sign in (1, -1) if self._need[sign][p] > 0]
+        return sorted(both, key=lambda target: (-self._need[target[1]][target[0]], target))
+
+    def _protect(self, pair: int, sign: int, amount: float, holding: int | None) -> None:
+        """Find a world for one side of a pair (that a holding cannot exclude), hide what it needs, keep it."""
+        group = next(g for g in self._system.groups if pair % self._k in g)
+        for scope in self._scopes(pair // self._k):
+            program = self._program(scope, group)
+            world = program.solve(
+                pair, sign, amount, np.where(self._hidden, _HIDDEN_COST, self._cost), self._known_to(holding)
+            )
+            if world is not None:
+                self._hidden[world.pairs // self._k] = True
+                self._worlds.setdefault((pair, sign), []).append(world)
+                if holding is None:
+                    self._share(world)
+                return
+        raise NoPattern(self._explain(pair, holding))
+
+    def _share(self, world: _World) -> None:
+        """A world serves every sensitive pair in it that it moves, or moves when stretched or turned round, far enough."""
+        for turn in (1, -1):
+            change = world.change * turn
+            down = change < 0
+            stretch = np.min(self._capacity[world.pairs[down]] / -change[down], initial=np.inf)
+            if len(self._system.relations) and not self._system_is_homogeneous():
+                stretch = min(stretch, 1.0) if turn == 1 else 0.0
+            for position in np.flatnonzero(self._is_sensitive[world.pairs // self._k]):
+                pair, amount = int(world.pairs[position]), float(change[position])
+                sign = 1 if amount > 0 else -1
+                need = self._need[sign][pair]
+                if need > 0 and (pair, sign) not in self._worlds and need / abs(amount) <= stretch:
+                    self._worlds[pair, sign] = [_World(world.pairs, change * (need / abs(amount)))]
+
+    def _system_is_homogeneous(self) -> bool:
+        return bool(np.all(self._system.row_low == self._system.row_high))
+
+    def _against_insiders(self, pair: int, sign: int) -> None:
+        first = self._worlds[pair, sign][0]
+        for holding in sorted(self._insiders.contradicted(first.pairs, self._values(first, 1.0))):
+            need = self._need[sign][pair]
+            own = self._insiders.own(holding, pair)
+            others = self._capacity[pair] - own
+            amount = insider_need(need, own, others)
+            if amount > 0 and not self._insiders_world(pair, sign, holding, amount / need):
+                self._protect(pair, sign, amount, holding)
+
+    def _insiders_world(self, pair: int, sign: int, holding: int, fraction: float) -> bool:
+        """Whether some world kept for this side, shrunk to what the insider may not exceed, is possible for it."""
+        for world in self._worlds[pair, sign]:
+            at = int(np.flatnonzero(world.pairs == pair)[0])
+            shrink = min(1.0, fraction * self._need[sign][pair] / abs(world.change[at]))
+            reached = abs(world.change[at]) * shrink
+            if reached >= fraction * self._need[sign][pair] * (1 - 1e-12) and holding not in self._insiders.contradicted(
+                world.pairs, self._values(world, shrink)
+            ):
+                return True
+        return False
+
+    def _values(self, world: _World, fraction: float) -> np.ndarray:
+        return self._capacity[world.pairs] + fraction * world.change
+
+    def _known_to(self, holding: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of every pair to change downwards, and whether it may change at all."""
+        capacity, is_free = self._capacity, np.repeat(self._movable, self._k)
+        if holding is not None:
+            pairs, own = self._insiders.knows(holding)
+            capacity, is_free = capacity.copy(), is_free.copy()
+            capacity[pairs] -= own
+            is_free[pairs[self._insiders.is_sole[pairs // self._k]]] = False
+        return capacity, is_free
+
+    def _scopes(self, cell: int) -> list[str]:
+        """Where to look for complements: the department below its own total, then wider."""
+        department = str(self._department[cell])
+        if not department:
+            return ["top", "all"]
+        within = [] if self._is_margin[cell] else [department]
+        return [*within, *(["top"] if self._is_top[cell] else []), department + "+top", "all"]
+
+    def _program(self, scope: str, group: tuple[int, ...]) -> _Program:
+        if (scope, group) not in self._programs:
+            of_department = self._department == scope[:2]
+            chosen = {"top": self._is_top, "all": np.ones_like(self._is_top)}.get(
+                scope, of_department | self._is_top if scope.endswith("+top") else of_department & ~self._is_margin
+            )
+            numbers = np.flatnonzero(chosen & self._movable)
+            pairs = (numbers[:, None] * self._k + np.array(group)).reshape(-1)
+            self._programs[scope, group] = _Program(self._system, pairs)
+        return self._programs[scope, group]
+
+    def _explain(self, pair: int, holding: int | None) -> str:
+        cell, measure = divmod(pair, self._k)
+        row = self._cells.frame.row(cell, named=True)
+        touching = self._cells.equations.filter(
+            pl.col("equation").is_in(self._cells.equations.filter(pl.col("cell") == cell)["equation"].implode())
+        )["cell"].unique()
+        fixed = [n for n in touching.to_list() if not self._movable[n]]
+        around = ", ".join(name_of(self._cells.frame.row(n, named=True)) for n in fixed[:5])
+        against = " from another holding of the same cells" if holding is not None else ""
+        return (
+            f"{self._cells.product.name}: cell {name_of(row)} ({self._cells.product.measures[measure]}) cannot be hidden{against}: "
+            f"what is around it must stay published ({around or 'totals of wider cells'}). Expected: cells beside it that may still "
+            "be hidden. What to do: publish coarser tables, or hold back late contributions to this cell until a later release."
+        )
+
+
+class _Program:
+    """The cheapest world within some pairs, solved many times with other targets: upward and downward changes apart."""
+
+    def __init__(self, equations: System, pairs: np.ndarray):
+        self._system, self._pairs, n = equations, pairs, len(pairs)
+        position, row, coefficient = equations.entries(pairs)
+        self._rows, compact = np.unique(row, return_inverse=True)
+        self._at_truth = equations.activity(equations.value)[self._rows] if len(equations.relations) else None
+        self._solver = highs(
+            2 * n, np.concatenate([position, position + n]), np.concatenate([compact, compact]),
+            np.concatenate([coefficient, -coefficient]), len(self._rows),
+        )  # fmt: skip
+        self._columns = np.arange(2 * n, dtype=np.int32)
+
+    def solve(
+        self, pair: int, sign: int, amount: float, cost: np.ndarray, known: tuple[np.ndarray, np.ndarray]
+    ) -> _World | None:
+        """The cheapest world in which `pair` moves by sign · amount, or None.
+
+        Args:
+            cost: of each cell per unit of change.
+            known: of every pair, how far it can go down, and whether it can change.
+        """
+        n, k = len(self._pairs), self._system.measure_count
+        at = int(np.searchsorted(self._pairs, pair))
+        capacity, is_free = (part[self._pairs] for part in known)
+        if not is_free[at]:
+            return None
+        up = np.where(is_free, _CAP, 0.0)
+        down = np.where(is_free, np.minimum(_CAP, capacity / amount), 0.0)
+        down[down < _CHANGE] = 0.0
+        least = np.zeros(2 * n)
+        if sign > 0:
+            least[at], up[at], down[at] = 1.0, 1.0, 0.0
+        else:
+            if down[at] < 1 - 1e-9:
+                return None
+            least[n + at], down[at], up[at] = 1.0, 1.0, 0.0
+        price = cost[self._pairs // k]
+        self._solver.changeColsBounds(2 * n, self._columns, least, np.concatenate([up, down]))
+        self._solver.changeColsCost(2 * n, self._columns, np.concatenate([price, price]))
+        if self._at_truth is not None:
+            low = np.minimum(self._system.row_low[self._rows] - self._at_truth, 0.0) / amount
+            high = np.maximum(self._system.row_high[self._rows] - self._at_truth, 0.0) / amount
+            is_exact = self._system.row_low[self._rows] == self._system.row_high[self._rows]
+            low[is_exact] = high[is_exact] = 0.0
+            numbers = np.arange(len(self._rows), dtype=np.int32)
+            self._solver.changeRowsBounds(len(self._rows), numbers, low, high)
+        self._solver.run()
+        if self._solver.modelStatusToString(self._solver.getModelStatus()) != "Optimal":
+            return None
+        x = np.array(self._solver.getSolution().col_value)
+        change = x[:n] - x[n:]
+        moved = np.abs(change) > _CHANGE
+        return _World(self._pairs[moved], change[moved] * amount)
+
+
+def insider_need(need: float, own: float, others: float) -> float:
+    """How near an insider with part `own` of a cell may come to it: as others, but no more than p % of what others have."""
+    return need if own == 0 else min(need, parameters().p_pct.value / 100 * others)
+
+
+def _costs(frame: pl.DataFrame, equations: System, k: int) -> np.ndarray:
+    """What hiding a cell costs: its value in the first measure beside the mean cell's, more for coarse cells."""
+    first = equations.value[::k]
+    fineness = (
+        frame["geo_code"].str.len_chars() // 2 + (frame["time_code"].str.len_chars() > 4).cast(pl.Int64)
+        + (frame["sex_code"] != "").cast(pl.Int64)
+    ).to_numpy()  # fmt: skip
+    return (1.0 + first / max(first.mean() if len(first) else 1.0, 1e-300)) * (1.0 + 0.5 * (5 - fineness))
