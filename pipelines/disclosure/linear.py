@@ -7,6 +7,7 @@ scale of its own where relations link measures of different size, so that the so
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -20,30 +21,35 @@ from pipelines.disclosure.cells import COORDINATES, GEO, SEX, TIME, Cells, Cells
 _FEASIBILITY = 1e-9
 #: A given identity must hold in the data to this share of its terms.
 _HOLDS = 1e-9
+#: In units of the change asked for: no cell moves further, and a change or capacity below is none.
+_CAP, _CHANGE = 1e3, 1e-7
 Coordinates = tuple[str, str, str]
+#: A relation as {pair: coefficient} in smallest units, with its least and most.
+Exact = tuple[dict[int, Fraction], Fraction | float, Fraction | float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Relation:
     """What everybody knows beside the sums: low <= Σ coefficient · measure of a cell <= high, in the measures' own units.
 
-    E.g. FOB − Σ links = 0 in one cell, or stock at the end − stock at the start − bought + sold = 0 across cells.
+    None leaves a side open. E.g. FOB − Σ links = 0 in one cell, or stock at the end − stock at the start − bought + sold = 0 across cells.
     """
 
     terms: tuple[tuple[Coordinates, str, Decimal | int], ...]
-    low: Decimal | int = 0
-    high: Decimal | int = 0
+    low: Decimal | int | None = 0
+    high: Decimal | int | None = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class System:
     """The equations over all pairs, by pair (compressed columns), and the measures scaled.
 
-    `exact`: every equality as {pair: coefficient} in smallest units, with its right side; relations only, as those of the
-    sums are 1 and −1.
+    `unit_value` is not scaled; `cell_rows` rows come from sums (coefficients 1 and −1, right side 0), the others are the
+    relations, divided by their largest coefficient.
     """
 
     measure_count: int
+    unit_value: np.ndarray
     value: np.ndarray
     floor: np.ndarray
     scale: np.ndarray
@@ -52,7 +58,8 @@ class System:
     coefficient: np.ndarray
     row_low: np.ndarray
     row_high: np.ndarray
-    relations: tuple[tuple[dict[int, Fraction], Fraction, Fraction], ...]
+    cell_rows: int
+    relations: tuple[Exact, ...]
     groups: tuple[tuple[int, ...], ...]
 
     def entries(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,7 +90,7 @@ def system(cells: Cells, relations: Sequence[Relation] = ()) -> System:
     for (terms, low, high), relation in zip(exact, relations, strict=True):
         told = sum((f * int(values[p]) for p, f in terms.items()), Fraction(0))
         room = Fraction(_HOLDS) * sum(abs(f) * int(values[p]) for p, f in terms.items())
-        if not low - room <= told <= high + room:
+        if told < low - room or told > high + room:
             raise CellsRefused(
                 f"{cells.product.name}: the identity over {relation.terms[0][0]} {relation.terms[0][1]} … does not hold in the data: "
                 f"{float(told):g}. Expected: {float(low):g} to {float(high):g}. What to do: correct the data or the identity."
@@ -110,12 +117,12 @@ def system(cells: Cells, relations: Sequence[Relation] = ()) -> System:
     order = np.lexsort((row, pair))
     start = np.concatenate([[0], np.cumsum(np.bincount(pair, minlength=len(values)))])
     return System(
-        k, values / scale, floors / scale, scale, start, row[order], factor[order],
-        np.concatenate(low), np.concatenate(high), exact, _groups(k, exact),
+        k, values, values / scale, floors / scale, scale, start, row[order], factor[order],
+        np.concatenate(low), np.concatenate(high), len(numbers) * k, exact, _groups(k, exact),
     )  # fmt: skip
 
 
-def _exact(cells: Cells, relation: Relation) -> tuple[dict[int, Fraction], Fraction, Fraction]:
+def _exact(cells: Cells, relation: Relation) -> Exact:
     measures = cells.product.measures
     numbers = {
         row[:3]: row[3]
@@ -132,7 +139,12 @@ def _exact(cells: Cells, relation: Relation) -> tuple[dict[int, Fraction], Fract
         if coordinates in numbers:
             pair = numbers[coordinates] * len(measures) + measures.index(measure)
             terms[pair] = terms.get(pair, Fraction(0)) + Fraction(factor) / 10 ** cells.scales[measure]
-    return terms, Fraction(relation.low), Fraction(relation.high)
+    return terms, *_ends(relation)
+
+
+def _ends(relation: Relation) -> tuple[Fraction | float, Fraction | float]:
+    low = -math.inf if relation.low is None else Fraction(relation.low)
+    return low, math.inf if relation.high is None else Fraction(relation.high)
 
 
 def level_of(coordinates: Coordinates) -> tuple[int, int, int]:
@@ -141,7 +153,7 @@ def level_of(coordinates: Coordinates) -> tuple[int, int, int]:
     return min(len(geo) // 2, len(GEO) - 1), {4: 0, 7: 2 - ("Q" in time)}.get(len(time), len(TIME)), min(len(sex), len(SEX) - 1)
 
 
-def _groups(k: int, exact: Sequence[tuple[dict[int, Fraction], Fraction, Fraction]]) -> tuple[tuple[int, ...], ...]:
+def _groups(k: int, exact: Sequence[Exact]) -> tuple[tuple[int, ...], ...]:
     """Measures that relations tie together, as sets of positions."""
     label = list(range(k))
     for terms, _, _ in exact:
@@ -213,3 +225,68 @@ class Insiders:
                 too_large = self._own[at, measure] > level + 1e-9 * max(1.0, abs(level))
                 found.update(self._holding[at][too_large].tolist())
         return found
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """A change of hidden pairs that every equation allows, as pairs and scaled amounts."""
+
+    pairs: np.ndarray
+    change: np.ndarray
+
+
+class Program:
+    """The cheapest world within some pairs, solved many times with other targets: upward and downward changes apart."""
+
+    def __init__(self, equations: System, pairs: np.ndarray):
+        self._system, self._pairs, n = equations, pairs, len(pairs)
+        position, row, coefficient = equations.entries(pairs)
+        self._rows, compact = np.unique(row, return_inverse=True)
+        self._at_truth = equations.activity(equations.value)[self._rows] if len(equations.relations) else None
+        self._solver = highs(
+            2 * n, np.concatenate([position, position + n]), np.concatenate([compact, compact]),
+            np.concatenate([coefficient, -coefficient]), len(self._rows),
+        )  # fmt: skip
+        self._columns = np.arange(2 * n, dtype=np.int32)
+
+    def solve(
+        self, pair: int, sign: int, amount: float, cost: np.ndarray, known: tuple[np.ndarray, np.ndarray]
+    ) -> World | None:
+        """The cheapest world in which `pair` moves by sign · amount, or None.
+
+        Args:
+            cost: of each cell per unit of change.
+            known: of every pair, how far it can go down, and whether it can change.
+        """
+        n, k = len(self._pairs), self._system.measure_count
+        at = int(np.searchsorted(self._pairs, pair))
+        capacity, is_free = (part[self._pairs] for part in known)
+        if not is_free[at]:
+            return None
+        up = np.where(is_free, _CAP, 0.0)
+        down = np.where(is_free, np.minimum(_CAP, capacity / amount), 0.0)
+        down[down < _CHANGE] = 0.0
+        least = np.zeros(2 * n)
+        if sign > 0:
+            least[at], up[at], down[at] = 1.0, 1.0, 0.0
+        else:
+            if down[at] < 1 - 1e-9:
+                return None
+            least[n + at], down[at], up[at] = 1.0, 1.0, 0.0
+        price = cost[self._pairs // k]
+        self._solver.changeColsBounds(2 * n, self._columns, least, np.concatenate([up, down]))
+        self._solver.changeColsCost(2 * n, self._columns, np.concatenate([price, price]))
+        if self._at_truth is not None:
+            low = np.minimum(self._system.row_low[self._rows] - self._at_truth, 0.0) / amount
+            high = np.maximum(self._system.row_high[self._rows] - self._at_truth, 0.0) / amount
+            is_exact = self._system.row_low[self._rows] == self._system.row_high[self._rows]
+            low[is_exact] = high[is_exact] = 0.0
+            numbers = np.arange(len(self._rows), dtype=np.int32)
+            self._solver.changeRowsBounds(len(self._rows), numbers, low, high)
+        self._solver.run()
+        if self._solver.modelStatusToString(self._solver.getModelStatus()) != "Optimal":
+            return None
+        x = np.array(self._solver.getSolution().col_value)
+        change = x[:n] - x[n:]
+        moved = np.abs(change) > _CHANGE
+        return World(self._pairs[moved], change[moved] * amount)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import polars as pl
 
 from pipelines.disclosure.cells import Cells
@@ -77,3 +78,15 @@ def _p_rule(p_pct: int, total: pl.Expr, largest: pl.Expr, second: pl.Expr) -> pl
 
 def _ceil_pct(hundredfold: pl.Expr) -> pl.Expr:
     return -((-hundredfold).floordiv(100))
+
+
+def needs(cells: Cells, sign: int) -> np.ndarray:
+    """Protection of every pair (cell · measures + measure) upwards (1) or downwards (−1), in smallest units."""
+    side = "up" if sign > 0 else "low"
+    columns = [f"{m}_need_{side}" for m in cells.product.measures]
+    return cells.frame.select(columns).to_numpy().astype(float).reshape(-1)
+
+
+def insider_need(need: float, own: float, others: float) -> float:
+    """How near an insider with part `own` of a cell may come to it: as others, but no more than p % of what others have."""
+    return need if own == 0 else min(need, parameters().p_pct.value / 100 * others)

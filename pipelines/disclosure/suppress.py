@@ -15,27 +15,16 @@ import numpy as np
 import polars as pl
 
 from pipelines.disclosure.cells import Cells, name_of
-from pipelines.disclosure.linear import Insiders, Relation, System, highs, system
-from pipelines.disclosure.parameters import parameters
-from pipelines.disclosure.sensitivity import COMPLEMENT, FREE, SENSITIVE
+from pipelines.disclosure.linear import Insiders, Program, Relation, System, World, system
+from pipelines.disclosure.sensitivity import COMPLEMENT, FREE, SENSITIVE, insider_need, needs
 from pipelines.errors import AntawasiError
 
-#: In units of the protection: no cell moves further, and a change or capacity below is none.
-_CAP, _CHANGE = 1e3, 1e-7
 #: Beside at least 1 for a cell that is still shown; not 0, so that worlds stay small.
 _HIDDEN_COST = 1e-3
 
 
 class NoPattern(AntawasiError):
     """Nothing that may still be hidden protects a sensitive cell."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _World:
-    """A change of hidden pairs that every equation allows, as pairs and scaled amounts."""
-
-    pairs: np.ndarray
-    change: np.ndarray
 
 
 def suppress(cells: Cells, relations: Sequence[Relation] = ()) -> Cells:
@@ -60,18 +49,14 @@ class _Search:
         self._movable = ~frame["is_fixed"].to_numpy() & ~((status == FREE) & frame["release"].is_not_null().to_numpy())
         self._movable |= status == SENSITIVE
         self._is_sensitive = status == SENSITIVE
-        needs = {
-            side: frame.select(f"{m}_need_{side}" for m in measures).to_numpy().astype(float).reshape(-1) / equations.scale
-            for side in ("low", "up")
-        }
-        self._need = {-1: needs["low"], 1: needs["up"]}
+        self._need = {sign: needs(cells, sign) / equations.scale for sign in (-1, 1)}
         self._capacity = equations.value - equations.floor
         self._cost = _costs(frame, equations, self._k)
         self._department = frame["geo_code"].str.slice(0, 2).to_numpy()
         self._is_top = frame["geo_code"].str.len_chars().to_numpy() <= 2
         self._is_margin = self._is_top & (frame["sex_code"] == "").to_numpy()
-        self._programs: dict[tuple[str, tuple[int, ...]], _Program] = {}
-        self._worlds: dict[tuple[int, int], list[_World]] = {}
+        self._programs: dict[tuple[str, tuple[int, ...]], Program] = {}
+        self._worlds: dict[tuple[int, int], list[World]] = {}
 
     def run(self) -> Cells:
         for measure in range(self._k):
@@ -110,7 +95,7 @@ class _Search:
                 return
         raise NoPattern(self._explain(pair, holding))
 
-    def _share(self, world: _World) -> None:
+    def _share(self, world: World) -> None:
         """A world serves every sensitive pair in it that it moves, or moves when stretched or turned round, far enough."""
         for turn in (1, -1):
             change = world.change * turn
@@ -123,7 +108,7 @@ class _Search:
                 sign = 1 if amount > 0 else -1
                 need = self._need[sign][pair]
                 if need > 0 and (pair, sign) not in self._worlds and need / abs(amount) <= stretch:
-                    self._worlds[pair, sign] = [_World(world.pairs, change * (need / abs(amount)))]
+                    self._worlds[pair, sign] = [World(world.pairs, change * (need / abs(amount)))]
 
     def _system_is_homogeneous(self) -> bool:
         return bool(np.all(self._system.row_low == self._system.row_high))
@@ -150,7 +135,7 @@ class _Search:
                 return True
         return False
 
-    def _values(self, world: _World, fraction: float) -> np.ndarray:
+    def _values(self, world: World, fraction: float) -> np.ndarray:
         return self._capacity[world.pairs] + fraction * world.change
 
     def _known_to(self, holding: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +156,7 @@ class _Search:
         within = [] if self._is_margin[cell] else [department]
         return [*within, *(["top"] if self._is_top[cell] else []), department + "+top", "all"]
 
-    def _program(self, scope: str, group: tuple[int, ...]) -> _Program:
+    def _program(self, scope: str, group: tuple[int, ...]) -> Program:
         if (scope, group) not in self._programs:
             of_department = self._department == scope[:2]
             chosen = {"top": self._is_top, "all": np.ones_like(self._is_top)}.get(
@@ -179,7 +164,7 @@ class _Search:
             )
             numbers = np.flatnonzero(chosen & self._movable)
             pairs = (numbers[:, None] * self._k + np.array(group)).reshape(-1)
-            self._programs[scope, group] = _Program(self._system, pairs)
+            self._programs[scope, group] = Program(self._system, pairs)
         return self._programs[scope, group]
 
     def _explain(self, pair: int, holding: int | None) -> str:
@@ -196,68 +181,6 @@ class _Search:
             f"what is around it must stay published ({around or 'totals of wider cells'}). Expected: cells beside it that may still "
             "be hidden. What to do: publish coarser tables, or hold back late contributions to this cell until a later release."
         )
-
-
-class _Program:
-    """The cheapest world within some pairs, solved many times with other targets: upward and downward changes apart."""
-
-    def __init__(self, equations: System, pairs: np.ndarray):
-        self._system, self._pairs, n = equations, pairs, len(pairs)
-        position, row, coefficient = equations.entries(pairs)
-        self._rows, compact = np.unique(row, return_inverse=True)
-        self._at_truth = equations.activity(equations.value)[self._rows] if len(equations.relations) else None
-        self._solver = highs(
-            2 * n, np.concatenate([position, position + n]), np.concatenate([compact, compact]),
-            np.concatenate([coefficient, -coefficient]), len(self._rows),
-        )  # fmt: skip
-        self._columns = np.arange(2 * n, dtype=np.int32)
-
-    def solve(
-        self, pair: int, sign: int, amount: float, cost: np.ndarray, known: tuple[np.ndarray, np.ndarray]
-    ) -> _World | None:
-        """The cheapest world in which `pair` moves by sign · amount, or None.
-
-        Args:
-            cost: of each cell per unit of change.
-            known: of every pair, how far it can go down, and whether it can change.
-        """
-        n, k = len(self._pairs), self._system.measure_count
-        at = int(np.searchsorted(self._pairs, pair))
-        capacity, is_free = (part[self._pairs] for part in known)
-        if not is_free[at]:
-            return None
-        up = np.where(is_free, _CAP, 0.0)
-        down = np.where(is_free, np.minimum(_CAP, capacity / amount), 0.0)
-        down[down < _CHANGE] = 0.0
-        least = np.zeros(2 * n)
-        if sign > 0:
-            least[at], up[at], down[at] = 1.0, 1.0, 0.0
-        else:
-            if down[at] < 1 - 1e-9:
-                return None
-            least[n + at], down[at], up[at] = 1.0, 1.0, 0.0
-        price = cost[self._pairs // k]
-        self._solver.changeColsBounds(2 * n, self._columns, least, np.concatenate([up, down]))
-        self._solver.changeColsCost(2 * n, self._columns, np.concatenate([price, price]))
-        if self._at_truth is not None:
-            low = np.minimum(self._system.row_low[self._rows] - self._at_truth, 0.0) / amount
-            high = np.maximum(self._system.row_high[self._rows] - self._at_truth, 0.0) / amount
-            is_exact = self._system.row_low[self._rows] == self._system.row_high[self._rows]
-            low[is_exact] = high[is_exact] = 0.0
-            numbers = np.arange(len(self._rows), dtype=np.int32)
-            self._solver.changeRowsBounds(len(self._rows), numbers, low, high)
-        self._solver.run()
-        if self._solver.modelStatusToString(self._solver.getModelStatus()) != "Optimal":
-            return None
-        x = np.array(self._solver.getSolution().col_value)
-        change = x[:n] - x[n:]
-        moved = np.abs(change) > _CHANGE
-        return _World(self._pairs[moved], change[moved] * amount)
-
-
-def insider_need(need: float, own: float, others: float) -> float:
-    """How near an insider with part `own` of a cell may come to it: as others, but no more than p % of what others have."""
-    return need if own == 0 else min(need, parameters().p_pct.value / 100 * others)
 
 
 def _costs(frame: pl.DataFrame, equations: System, k: int) -> np.ndarray:
