@@ -14,17 +14,23 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from pipelines.disclosure.cells import Cells, name_of
-from pipelines.disclosure.linear import Insiders, Program, Relation, System, World, system
+from pipelines.disclosure.cells import COORDINATES, Cells, name_of
+from pipelines.disclosure.linear import Coordinates, Insiders, Program, Relation, System, World, system
 from pipelines.disclosure.sensitivity import COMPLEMENT, FREE, SENSITIVE, insider_need, needs
 from pipelines.errors import AntawasiError
 
 #: Beside at least 1 for a cell that is still shown; not 0, so that worlds stay small.
 _HIDDEN_COST = 1e-3
+#: Cells that a message names.
+_NAMED = 8
 
 
 class NoPattern(AntawasiError):
-    """Nothing that may still be hidden protects a sensitive cell."""
+    """Nothing that may still be hidden protects some sensitive cells (`cells`: their coordinates)."""
+
+    def __init__(self, message: str, cells: tuple[Coordinates, ...]):
+        self.cells = cells
+        super().__init__(message)
 
 
 def suppress(cells: Cells, relations: Sequence[Relation] = ()) -> Cells:
@@ -34,7 +40,7 @@ def suppress(cells: Cells, relations: Sequence[Relation] = ()) -> Cells:
         relations: identities that attackers know beside the sums.
 
     Raises:
-        NoPattern: a sensitive cell cannot be protected, as everything around must stay published.
+        NoPattern: sensitive cells cannot be protected, as everything around them must stay published.
     """
     return _Search(cells, system(cells, relations)).run()
 
@@ -57,6 +63,7 @@ class _Search:
         self._is_margin = self._is_top & (frame["sex_code"] == "").to_numpy()
         self._programs: dict[tuple[str, tuple[int, ...]], Program] = {}
         self._worlds: dict[tuple[int, int], list[World]] = {}
+        self._exposed: dict[int, bool] = {}
 
     def run(self) -> Cells:
         for measure in range(self._k):
@@ -65,7 +72,10 @@ class _Search:
                 if (pair, sign) not in self._worlds:
                     self._protect(pair, sign, self._need[sign][pair], None)
             for pair, sign in targets:
-                self._against_insiders(pair, sign)
+                if (pair, sign) in self._worlds:
+                    self._against_insiders(pair, sign)
+        if self._exposed:
+            raise NoPattern(*self._explain())
         frame = self._cells.frame.with_columns(
             pl.when((pl.col("status") == FREE) & pl.Series(self._hidden))
             .then(pl.lit(COMPLEMENT))
@@ -93,7 +103,7 @@ class _Search:
                 if holding is None:
                     self._share(world)
                 return
-        raise NoPattern(self._explain(pair, holding))
+        self._exposed.setdefault(pair // self._k, holding is not None)
 
     def _share(self, world: World) -> None:
         """A world serves every sensitive pair in it that it moves, or moves when stretched or turned round, far enough."""
@@ -167,20 +177,17 @@ class _Search:
             self._programs[scope, group] = Program(self._system, pairs)
         return self._programs[scope, group]
 
-    def _explain(self, pair: int, holding: int | None) -> str:
-        cell, measure = divmod(pair, self._k)
-        row = self._cells.frame.row(cell, named=True)
-        touching = self._cells.equations.filter(
-            pl.col("equation").is_in(self._cells.equations.filter(pl.col("cell") == cell)["equation"].implode())
-        )["cell"].unique()
-        fixed = [n for n in touching.to_list() if not self._movable[n]]
-        around = ", ".join(name_of(self._cells.frame.row(n, named=True)) for n in fixed[:5])
-        against = " from another holding of the same cells" if holding is not None else ""
-        return (
-            f"{self._cells.product.name}: cell {name_of(row)} ({self._cells.product.measures[measure]}) cannot be hidden{against}: "
-            f"what is around it must stay published ({around or 'totals of wider cells'}). Expected: cells beside it that may still "
-            "be hidden. What to do: publish coarser tables, or hold back late contributions to this cell until a later release."
+    def _explain(self) -> tuple[str, tuple[Coordinates, ...]]:
+        rows = [(self._cells.frame.row(cell, named=True), by_insider) for cell, by_insider in self._exposed.items()]
+        named = ", ".join(
+            name_of(row) + (" (from another holding)" if by_insider else "") for row, by_insider in rows[:_NAMED]
         )
+        message = (
+            f"{self._cells.product.name}: {len(rows)} sensitive cells cannot be hidden, as what is around them must stay published: "
+            f"{named}{', …' if len(rows) > _NAMED else ''}. Expected: cells beside them that may still be hidden. What to do: publish "
+            "coarser tables, or hold back late contributions to these cells until a later release."
+        )
+        return message, tuple(dict.fromkeys(tuple(row[name] for name in COORDINATES) for row, _ in rows))
 
 
 def _costs(frame: pl.DataFrame, equations: System, k: int) -> np.ndarray:
