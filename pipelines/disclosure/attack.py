@@ -86,7 +86,9 @@ class Attacker:
             self._programs[label] = _Bounds(self._system, self.pairs_with(pair), self._row_low, self._row_high)
         return self._programs[label].solve(pair, sign, insider)
 
-    def bounds(self, pair: int, insider: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None) -> tuple[float, float]:
+    def bounds(
+        self, pair: int, insider: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    ) -> tuple[float, float]:
         """Least and most that a pair can be (scaled)."""
         pairs = self.pairs_with(pair)
         at = int(np.searchsorted(pairs, pair))
@@ -135,13 +137,17 @@ class _Bounds:
         self._floor = equations.floor[pairs] / self._unit
         self._solver = highs(n, position, compact, coefficient, len(rows))
         self._columns = np.arange(n, dtype=np.int32)
-        self._solver.changeRowsBounds(len(rows), np.arange(len(rows), dtype=np.int32), low / self._unit, high / self._unit)
+        self._solver.changeRowsBounds(
+            len(rows), np.arange(len(rows), dtype=np.int32), low / self._unit, high / self._unit
+        )
         self._free()
 
     def _free(self) -> None:
         self._solver.changeColsBounds(len(self._pairs), self._columns, self._floor, np.full(len(self._pairs), np.inf))
 
-    def solve(self, pair: int, sign: int, insider: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> np.ndarray | None:
+    def solve(
+        self, pair: int, sign: int, insider: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    ) -> np.ndarray | None:
         at = int(np.searchsorted(self._pairs, pair))
         if insider is not None:
             least, most = self._floor.copy(), np.full(len(self._pairs), np.inf)
@@ -190,7 +196,10 @@ def canary(cells: Cells, relations: Sequence[Relation] = ()) -> int:
     """
     for candidate, identities in ((cells, relations), (_small_table(), ())):
         shown = candidate.frame.with_columns(
-            pl.when((pl.col("status") == COMPLEMENT) & pl.col("is_published")).then(pl.lit(FREE)).otherwise("status").alias("status")
+            pl.when((pl.col("status") == COMPLEMENT) & pl.col("is_published"))
+            .then(pl.lit(FREE))
+            .otherwise("status")
+            .alias("status")
         )
         equations = system(candidate, identities)
         k = equations.measure_count

@@ -24,8 +24,10 @@ from pipelines.errors import AntawasiError
 GEO = ("NATION", "DEPARTMENT", "PROVINCE", "DISTRICT")
 TIME = ("YEAR", "QUARTER", "MONTH")
 SEX = ("ALL", "SEX")
-#: What names a cell: codes, "" for the nation and for both sexes; time as 2024, 2024-Q2 or 2024-05.
+#: What names a cell: codes, "" for the nation and for both sexes; time as 2024, 2024Q2 or 2024-05.
 COORDINATES = ("geo_code", "time_code", "sex_code")
+#: How long a level's code is, by which it is told.
+_GEO_LENGTHS, _TIME_LENGTHS = (0, 2, 4, 6), (4, 6, 7)
 SEX_CODES = ("F", "M", "X", "--")
 _PLACE = r"^(?:[0-9]{2}|--)(?:[0-9]{2}|--)?(?:[0-9]{2}|--)?$"
 #: Sums up to here are exact in the solver's floating point.
@@ -51,9 +53,7 @@ class Table:
     @property
     def levels(self) -> frozenset[Levels]:
         """Combinations as positions in `GEO`, `TIME`, `SEX`."""
-        return frozenset(
-            combinations(map(GEO.index, self.geo), map(TIME.index, self.time), map(SEX.index, self.sex))
-        )
+        return frozenset(combinations(map(GEO.index, self.geo), map(TIME.index, self.time), map(SEX.index, self.sex)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +185,24 @@ def equations_of(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts).sort("equation", "cell")
 
 
+def at_levels(frame: pl.DataFrame, levels: Collection[Levels]) -> pl.DataFrame:
+    """The rows of some combinations of levels."""
+    wanted = pl.DataFrame(
+        [(_GEO_LENGTHS[geo], _TIME_LENGTHS[time], sex > 0) for geo, time, sex in sorted(levels)],
+        schema={"geo": pl.UInt32, "time": pl.UInt32, "is_by_sex": pl.Boolean},
+        orient="row",
+    )
+    lengths = (c("geo_code").str.len_chars(), c("time_code").str.len_chars(), c("sex_code") != "")
+    return frame.join(wanted, left_on=lengths, right_on=("geo", "time", "is_by_sex"), how="semi", maintain_order="left")
+
+
+def levels_of(geo_code: str, time_code: str, sex_code: str) -> Levels | None:
+    """Levels by the form of the codes; None if they have another form."""
+    if len(geo_code) not in _GEO_LENGTHS or len(time_code) not in _TIME_LENGTHS:
+        return None
+    return _GEO_LENGTHS.index(len(geo_code)), _TIME_LENGTHS.index(len(time_code)), int(sex_code != "")
+
+
 def name_of(row: dict[str, str]) -> str:
     """A cell as a message names it."""
     return "/".join((row["geo_code"] or "nation", row["time_code"], row["sex_code"] or "all"))
@@ -254,7 +272,7 @@ def _at(rows: pl.DataFrame, levels: Levels, product: Product, last_month: dt.dat
     year = c("month").dt.year().cast(pl.String)
     code, months = (
         (year, 12),
-        (year + "-Q" + c("month").dt.quarter().cast(pl.String), 3),
+        (year + "Q" + c("month").dt.quarter().cast(pl.String), 3),
         (c("month").dt.strftime("%Y-%m"), 1),
     )[time]
     last_of_period = c("month").dt.month().cast(pl.Int32).sub(1).floordiv(months).add(1).mul(months)
@@ -316,6 +334,6 @@ _PARENTS = (
     c("geo_code").str.head(-2),
     pl.when(c("time_code").str.contains("Q"))
     .then(_YEAR)
-    .otherwise(_YEAR + "-Q" + ((c("time_code").str.slice(5, 2).cast(pl.Int32, strict=False) + 2) // 3).cast(pl.String)),
+    .otherwise(_YEAR + "Q" + ((c("time_code").str.slice(5, 2).cast(pl.Int32, strict=False) + 2) // 3).cast(pl.String)),
     pl.lit(""),
 )

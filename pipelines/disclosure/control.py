@@ -11,7 +11,6 @@ import polars as pl
 from pipelines.disclosure import attack, cells, ledger, sensitivity, suppress
 from pipelines.disclosure.cells import COORDINATES, Cells, Product
 from pipelines.disclosure.linear import Coordinates, Relation
-from pipelines.disclosure.loss import in_table
 from pipelines.errors import PublishRefused
 
 c = pl.col
@@ -87,7 +86,7 @@ def published(hidden: Cells) -> pl.DataFrame:
     measures = hidden.product.measures
     shown = c("status") == sensitivity.FREE
     tables = [
-        in_table(hidden.frame, table.levels).select(
+        cells.at_levels(hidden.frame.filter(c("release").is_null()), table.levels).select(
             pl.lit(table.name).alias("table"),
             *COORDINATES,
             (~shown).alias("is_hidden"),
@@ -115,7 +114,11 @@ def _to_hold_back(
             (("", "", ""),),
         )
         for areas in wider:
-            touched = [a for a in dict.fromkeys((geo, time, "") for geo, time, _ in areas) if _is_late(rows, released, a, until)]
+            touched = [
+                a
+                for a in dict.fromkeys((geo, time, "") for geo, time, _ in areas)
+                if _is_late(rows, released, a, until)
+            ]
             if touched:
                 return touched
     raise failure

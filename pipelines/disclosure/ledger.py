@@ -142,7 +142,8 @@ def _wide(own: pl.DataFrame, cells: Cells) -> pl.DataFrame:
     wide = own.select(keys).unique(maintain_order=True)
     for m in cells.product.measures:
         figures = own.filter(c("measure") == m).select(
-            *keys[:4], *((c(part) * 10 ** cells.scales[m]).cast(pl.Int64).alias(m + end) for part, end in _PARTS.items())
+            *keys[:4],
+            *((c(part) * 10 ** cells.scales[m]).cast(pl.Int64).alias(m + end) for part, end in _PARTS.items()),
         )
         wide = wide.join(figures, on=keys[:4], how="left", maintain_order="left").with_columns(
             c(m + end).fill_null(0) for end in _PARTS.values()
@@ -180,8 +181,7 @@ def _with_emptied(cells: Cells, last: pl.DataFrame) -> Cells:
                 "reasons": pl.lit([], pl.List(pl.String)),
                 "is_fixed": pl.lit(False),
                 "release": pl.lit(None, pl.String),
-            }
-            .get(name, pl.lit(0))
+            }.get(name, pl.lit(0))
             .cast(dtype)
             .alias(name)
             for name, dtype in cells.frame.schema.items()
@@ -220,14 +220,18 @@ def _bound(cells: Cells, last: pl.DataFrame, versions: pl.DataFrame) -> pl.DataF
     """The current cells with the status that the past leaves them."""
     measures = cells.product.measures
     stood = last.select(
-        *COORDINATES, c("status").alias("stood"), *(c(f"{m}_need_{s}").alias(f"{m}_was_{s}") for m in measures for s in ("low", "up"))
+        *COORDINATES,
+        c("status").alias("stood"),
+        *(c(f"{m}_need_{s}").alias(f"{m}_was_{s}") for m in measures for s in ("low", "up")),
     )
     told = versions.filter(c("status") == FREE).select(*COORDINATES, *measures, pl.lit(True).alias("is_told"))
     rows = cells.frame.join(stood, on=COORDINATES, how="left", maintain_order="left").join(
         told, on=[*COORDINATES, *measures], how="left", maintain_order="left"
     )
     is_told = c("is_told").fill_null(False)
-    is_held = ~is_told & (c("stood") == SENSITIVE).fill_null(False) & ~((c("status") == FREE) & (c("holding_count") == 0))
+    is_held = (
+        ~is_told & (c("stood") == SENSITIVE).fill_null(False) & ~((c("status") == FREE) & (c("holding_count") == 0))
+    )
     is_kept = ~is_told & (c("stood") == COMPLEMENT).fill_null(False) & (c("status") == FREE) & (c("holding_count") > 0)
     added = (
         pl.when(is_told & (c("status") == SENSITIVE)).then(pl.lit([TOLD_BEFORE]))
@@ -258,7 +262,8 @@ def _past_rows(past: pl.DataFrame, bound: pl.DataFrame, measures: list[str]) -> 
     given |= {m + part for m in measures for part in _PARTS.values()}
     fill = {"is_published": False, "is_fixed": False, "reasons": []}
     return past.select(
-        c(name) if name in given else pl.lit(fill.get(name, 0), dtype).alias(name) for name, dtype in bound.schema.items()
+        c(name) if name in given else pl.lit(fill.get(name, 0), dtype).alias(name)
+        for name, dtype in bound.schema.items()
     )
 
 
@@ -272,7 +277,9 @@ def _all_equations(
         numbered = rows.select(*COORDINATES, *measures).join(numbers, on=[*COORDINATES, *measures])
         equations = equations_of(numbered).join(numbered.select("cell", "is_open"), on="cell")
         parts.append(
-            equations.filter(c("is_open").any().over("equation")).drop("is_open").with_columns(pl.lit(state).alias("state"))
+            equations.filter(c("is_open").any().over("equation"))
+            .drop("is_open")
+            .with_columns(pl.lit(state).alias("state"))
         )
     every = pl.concat(parts).sort("state", "equation", "cell")
     told = every.group_by("state", "equation", maintain_order=True).agg(

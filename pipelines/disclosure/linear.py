@@ -16,7 +16,7 @@ import highspy
 import numpy as np
 import polars as pl
 
-from pipelines.disclosure.cells import COORDINATES, GEO, SEX, TIME, Cells, CellsRefused
+from pipelines.disclosure.cells import COORDINATES, Cells, CellsRefused, levels_of
 
 _FEASIBILITY = 1e-9
 #: A given identity must hold in the data to this share of its terms.
@@ -130,7 +130,7 @@ def _exact(cells: Cells, relation: Relation) -> Exact:
     }
     terms: dict[int, Fraction] = {}
     for coordinates, measure, factor in relation.terms:
-        if measure not in measures or level_of(coordinates) not in cells.product.closed:
+        if measure not in measures or levels_of(*coordinates) not in cells.product.closed:
             raise CellsRefused(
                 f"{cells.product.name}: an identity names {measure} of {coordinates}, which the product does not have. "
                 "Expected: its measures and levels. What to do: correct the identity."
@@ -147,12 +147,6 @@ def _ends(relation: Relation) -> tuple[Fraction | float, Fraction | float]:
     return low, math.inf if relation.high is None else Fraction(relation.high)
 
 
-def level_of(coordinates: Coordinates) -> tuple[int, int, int]:
-    """Levels of a cell by the form of its codes, as positions in `cells.GEO`, `TIME`, `SEX`."""
-    geo, time, sex = coordinates
-    return min(len(geo) // 2, len(GEO) - 1), {4: 0, 7: 2 - ("Q" in time)}.get(len(time), len(TIME)), min(len(sex), len(SEX) - 1)
-
-
 def _groups(k: int, exact: Sequence[Exact]) -> tuple[tuple[int, ...], ...]:
     """Measures that relations tie together, as sets of positions."""
     label = list(range(k))
@@ -162,9 +156,15 @@ def _groups(k: int, exact: Sequence[Exact]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(m for m in range(k) if label[m] == own) for own in sorted(set(label)))
 
 
-def highs(
-    columns: int, position: np.ndarray, row: np.ndarray, coefficient: np.ndarray, rows: int
-) -> highspy.Highs:
+class _Quiet(highspy.Highs):
+    """HiGHS without its callbacks, whose start prints a line that no option suppresses."""
+
+    def __init__(self):
+        super(highspy.Highs, self).__init__()
+        self.setOptionValue("output_flag", False)
+
+
+def highs(columns: int, position: np.ndarray, row: np.ndarray, coefficient: np.ndarray, rows: int) -> highspy.Highs:
     """A quiet, deterministic, single-threaded HiGHS with this matrix (entries in order of position); bounds come later."""
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = columns, rows
@@ -175,9 +175,9 @@ def highs(
     lp.a_matrix_.start_ = np.concatenate([[0], np.cumsum(np.bincount(position, minlength=columns))]).astype(np.int32)
     lp.a_matrix_.index_ = row.astype(np.int32)
     lp.a_matrix_.value_ = coefficient.astype(float)
-    solver = highspy.Highs()
+    solver = _Quiet()
     for option, setting in (
-        ("output_flag", False), ("threads", 1), ("solver", "simplex"), ("presolve", "off"),
+        ("threads", 1), ("solver", "simplex"), ("presolve", "off"),
         ("primal_feasibility_tolerance", _FEASIBILITY), ("random_seed", 0),
     ):  # fmt: skip
         solver.setOptionValue(option, setting)

@@ -7,8 +7,8 @@ import dataclasses
 import polars as pl
 
 from pipelines.disclosure.attack import recovered
-from pipelines.disclosure.cells import GEO, SEX, TIME, Cells
-from pipelines.disclosure.sensitivity import COMPLEMENT, FREE, SENSITIVE
+from pipelines.disclosure.cells import Cells, at_levels
+from pipelines.disclosure.sensitivity import COMPLEMENT, FREE
 
 c = pl.col
 
@@ -24,7 +24,7 @@ def by_table(cells: Cells) -> pl.DataFrame:
     for rule, ruled in (("LINEAR_PROGRAM", cells), ("PLAIN", plain(cells))):
         given_away = recovered(ruled).height
         for table in cells.product.tables:
-            chosen = in_table(ruled.frame, table.levels)
+            chosen = at_levels(ruled.frame.filter(c("release").is_null()), table.levels)
             is_hidden = c("status") != FREE
             value = c(cells.product.measures[0])
             parts.append(
@@ -54,7 +54,10 @@ def plain(cells: Cells) -> Cells:
     alone = rows.filter(((c("status") != FREE).sum().over("equation") == 1) & (c("status") == FREE))
     smallest = alone.sort(value, "cell").unique("equation", keep="first")["cell"].implode()
     hidden = started.with_columns(
-        pl.when((c("status") == FREE) & c("cell").is_in(smallest)).then(pl.lit(COMPLEMENT)).otherwise("status").alias("status")
+        pl.when((c("status") == FREE) & c("cell").is_in(smallest))
+        .then(pl.lit(COMPLEMENT))
+        .otherwise("status")
+        .alias("status")
     )
     past = cells.equations.join(current.select("cell"), on="cell", how="anti")["equation"].implode()
     return dataclasses.replace(
@@ -62,16 +65,4 @@ def plain(cells: Cells) -> Cells:
         frame=hidden,
         equations=cells.equations.filter(~c("equation").is_in(past)),
         shares=cells.shares.filter(c("cell") < current.height),
-    )
-
-
-def in_table(frame: pl.DataFrame, levels: frozenset[tuple[int, int, int]]) -> pl.DataFrame:
-    """The current cells of some combinations of levels."""
-    geo = c("geo_code").str.len_chars() // 2
-    time = (c("time_code").str.len_chars() > 4).cast(pl.Int64) * (2 - c("time_code").str.contains("Q").cast(pl.Int64))
-    sex = (c("sex_code") != "").cast(pl.Int64)
-    wanted = [g * len(TIME) * len(SEX) + t * len(SEX) + s for g, t, s in levels]
-    assert max(wanted) < len(GEO) * len(TIME) * len(SEX)
-    return frame.filter(
-        c("release").is_null(), (geo * len(TIME) * len(SEX) + time * len(SEX) + sex).is_in(wanted)
     )

@@ -34,9 +34,7 @@ def assess(cells: Cells) -> Cells:
     least = (rules.price_least_holdings if cells.product.is_price else rules.least_holdings).value
     is_few = c("holding_count") < least
     is_one_buyers = (
-        c("largest_buyer_frac") * 100 > rules.price_largest_buyer_pct.value
-        if cells.product.is_price
-        else pl.lit(False)
+        c("largest_buyer_frac") * 100 > rules.price_largest_buyer_pct.value if cells.product.is_price else pl.lit(False)
     )
     supplier = {m: _p_rule(p_pct, c(m) - c(f"{m}_public"), c(f"{m}_largest"), c(f"{m}_second")) for m in measures}
     buyer = {m: _p_rule(p_pct, c(f"{m}_bought"), c(f"{m}_largest_buyer"), c(f"{m}_second_buyer")) for m in measures}

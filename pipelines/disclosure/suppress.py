@@ -139,9 +139,9 @@ class _Search:
             at = int(np.flatnonzero(world.pairs == pair)[0])
             shrink = min(1.0, fraction * self._need[sign][pair] / abs(world.change[at]))
             reached = abs(world.change[at]) * shrink
-            if reached >= fraction * self._need[sign][pair] * (1 - 1e-12) and holding not in self._insiders.contradicted(
-                world.pairs, self._values(world, shrink)
-            ):
+            if reached >= fraction * self._need[sign][pair] * (
+                1 - 1e-12
+            ) and holding not in self._insiders.contradicted(world.pairs, self._values(world, shrink)):
                 return True
         return False
 
