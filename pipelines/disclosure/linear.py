@@ -213,6 +213,11 @@ class Insiders:
         at = slice(self._start[cell], self._start[cell + 1])
         return float(self._own[at, measure][self._holding[at] == holding].sum())
 
+    def is_alone(self, holding: int, pair: int) -> bool:
+        """Whether nobody else has a part in the pair's cell: then it tells the holding nothing."""
+        cell = pair // self._k
+        return bool(self.is_sole[cell]) and int(self._holding[self._start[cell]]) == holding
+
     def contradicted(self, pairs: np.ndarray, x: np.ndarray) -> set[int]:
         """Holdings that know better than values x of these pairs, none of them true: sole ones, and larger own parts."""
         found: set[int] = set()

@@ -17,10 +17,10 @@ FEW_HOLDINGS, SUPPLIER_P, BUYER_P, BUYER_SHARE = "FEW_HOLDINGS", "SUPPLIER_P", "
 c = pl.col
 
 
-def assess(cells: Cells) -> Cells:
+def assess(cells: Cells, national_stays: bool = True) -> Cells:
     """Add `status` (A or C; D for linking cells), `reasons` (codes) and of each measure m `m_need_low` and `m_need_up`.
 
-    Also `is_fixed`: must stay as it is (totals of the nation that are free, and what is public already), and `release`,
+    Also `is_fixed`: must stay as it is (totals of the nation that are free, if `national_stays`, and what is public already), and `release`,
     null here (see `ledger.carry`).
 
     An attacker's interval for m must reach at least from m − m_need_low to m + m_need_up. By the p % rule that is
@@ -55,7 +55,7 @@ def assess(cells: Cells) -> Cells:
     )  # fmt: skip
     is_national = (c("geo_code") == "") & (c("sex_code") == "") & c("is_published")
     frame = frame.with_columns(
-        ((c("status") == FREE) & (is_national | ~is_private)).alias("is_fixed"),
+        ((c("status") == FREE) & ((is_national & pl.lit(national_stays)) | ~is_private)).alias("is_fixed"),
         pl.lit(None, pl.String).alias("release"),
     )
     for m in measures:

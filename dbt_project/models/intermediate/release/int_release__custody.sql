@@ -1,8 +1,6 @@
 -- What the ore of each producer adds to the published chain of custody, by month of the plant and department of origin: the
--- copper that plants fed, by class of custody. The buyer is the plant. Parties' keys: nothing of this is published.
-{% set classes = [
-    'GOOD_STANDING', 'NO_GOOD_STANDING', 'BLEND_DIFFERS', 'OTHERS_REGISTRATION', 'NOT_TOLD', 'NOT_TRACED'
-] %}
+-- copper that plants fed, by how the producer's own registration stood on the day of the waybill. The buyer is the plant. Parties' keys: nothing of this is published.
+{% set classes = {'GOOD': 'good_standing_g', 'NOT_GOOD': 'no_good_standing_g', 'UNKNOWN': 'not_known_g'} %}
 with plants as (
     select distinct
         scope_code,
@@ -19,9 +17,9 @@ select
     cast(plants.month as date) as month,
     coalesce(pieces.producer_key, pieces.origin_lot_key, pieces.lot_key) as holding_key,
     plants.party_key as buyer_key,
-    {% for code in classes -%}
-        cast(sum(case when pieces.class_code = '{{ code }}' then pieces.copper_g else 0 end) as bigint)
-            as {{ code | lower }}_g,
+    {% for code, measure in classes.items() -%}
+        cast(sum(case when pieces.own_standing_code = '{{ code }}' then pieces.copper_g else 0 end) as bigint)
+            as {{ measure }},
     {% endfor -%}
     plants.is_synthetic
 from {{ ref('int_custody__pieces') }} as pieces
