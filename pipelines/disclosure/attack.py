@@ -276,7 +276,7 @@ class _Audit:
         found = {pair: ELIMINATION for pair in self._targets if pair in by_elimination}
         narrow = [pair for pair in self._narrow() if pair not in found]
         found |= dict.fromkeys(narrow, BOUNDS)
-        if found and self._cells.frame["release"].is_not_null().any():
+        if found and self._cells.frame.select((pl.col("release").is_not_null() | pl.col("is_told")).any()).item():
             alone = _Audit(_without_past(self._cells), self._relations)
             exposed = set(alone._narrow()) | set(alone._attacker.recover())
             found = {pair: attack if pair in exposed else DIFFERENCING for pair, attack in found.items()}
@@ -363,12 +363,13 @@ class _Audit:
 
 
 def _known(cells: Cells) -> np.ndarray:
-    """Pairs that everybody sees: cells with status A."""
-    return np.repeat((cells.frame["status"] == FREE).to_numpy(), len(cells.product.measures))
+    """Pairs that everybody sees: cells with status A, and figures that a past release told."""
+    is_known = (cells.frame["status"] == FREE) | cells.frame["is_told"]
+    return np.repeat(is_known.to_numpy(), len(cells.product.measures))
 
 
 def _without_past(cells: Cells) -> Cells:
-    now = cells.frame.filter(pl.col("release").is_null())
+    now = cells.frame.filter(pl.col("release").is_null()).with_columns(pl.lit(False).alias("is_told"))
     past = cells.frame.filter(pl.col("release").is_not_null())["cell"].implode()
     of_past = cells.equations.filter(pl.col("cell").is_in(past))["equation"].implode()
     return dataclasses.replace(

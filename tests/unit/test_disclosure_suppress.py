@@ -24,7 +24,7 @@ SECTORS = {
     "holdings": st.integers(6, 45),
     "tables": st.sampled_from([ALL_TABLES, ALL_TABLES[:2], BARE_TABLES]),
 }
-THOROUGH = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+THOROUGH = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 def assessed(contributions: pl.DataFrame, tables=ALL_TABLES, measures=("usd", "t"), **more) -> Cells:
@@ -199,7 +199,7 @@ def test_a_sole_holding_cannot_work_out_another_one():
 # --- the attacks work ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([ALL_TABLES, BARE_TABLES]))
 def test_the_attacks_find_what_the_independent_attacker_finds(seed, tables):
     """On patterns that do not hold: primary only, and the plain rule."""
