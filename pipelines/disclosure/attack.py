@@ -181,7 +181,6 @@ class _Bounds:
             )
         return x
 
-
     def _run(self) -> str:
         self._solver.run()
         return self._solver.modelStatusToString(self._solver.getModelStatus())

@@ -236,6 +236,12 @@ def _checked(product: Product, contributions: pl.DataFrame) -> tuple[pl.DataFram
     if missing:
         raise CellsRefused(f"{product.name}: contributions lack {', '.join(missing)}. What to do: add the columns.")
     rows = contributions.select(columns).with_row_index("row", 1)
+    for name in columns[: -len(product.measures)]:
+        expected = pl.Date if name == "month" else pl.String
+        if rows.schema[name] != expected:
+            raise CellsRefused(
+                f"{product.name}: column {name} is {rows.schema[name]}. Expected: {expected}. What to do: cast it in SQL."
+            )
     scales = {m: _scale(product, m, rows.schema[m]) for m in product.measures}
     rows = rows.with_columns((c(m) * 10 ** scales[m]).cast(pl.Int64) for m in product.measures)
     characters = 2 * finest[0]

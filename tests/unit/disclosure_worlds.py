@@ -28,7 +28,10 @@ BARE_TABLES = (Table("districts", ("DISTRICT",), ("QUARTER",)), Table("by sex", 
 def rows(*given) -> pl.DataFrame:
     """Contributions from (place, month number, holding, buyer, usd, t)."""
     return pl.DataFrame(
-        [(place, dt.date(2025, month, 1), "M", holding, buyer, usd, t) for place, month, holding, buyer, usd, t in given],
+        [
+            (place, dt.date(2025, month, 1), "M", holding, buyer, usd, t)
+            for place, month, holding, buyer, usd, t in given
+        ],
         schema=SCHEMA,
         orient="row",
     )

@@ -18,9 +18,7 @@ from pipelines.disclosure.sensitivity import assess
 
 
 def cell(cells: Cells, geo: str, time: str = "2025", sex: str = "") -> dict:
-    found = cells.frame.filter(
-        pl.col("geo_code") == geo, pl.col("time_code") == time, pl.col("sex_code") == sex
-    )
+    found = cells.frame.filter(pl.col("geo_code") == geo, pl.col("time_code") == time, pl.col("sex_code") == sex)
     assert found.height == 1
     return found.row(0, named=True)
 
@@ -148,6 +146,8 @@ def test_a_missing_column_a_floating_measure_and_too_large_sums_are_refused():
     good = rows(("010101", 1, "a", "x", 7, 1))
     with pytest.raises(CellsRefused, match="lack buyer_key"):
         aggregate(product(), good.drop("buyer_key"), YEAR_END)
+    with pytest.raises(CellsRefused, match="column month is String. Expected: Date"):
+        aggregate(product(), good.cast({"month": pl.String}), YEAR_END)
     with pytest.raises(CellsRefused, match="measure t is Float64. Expected: DECIMAL"):
         aggregate(product(), good.cast({"t": pl.Float64}), YEAR_END)
     with pytest.raises(CellsRefused, match="2\\^53 smallest units"):
@@ -173,7 +173,9 @@ ONE_TABLE = (Table("t", ("NATION", "DEPARTMENT"), ("YEAR",)),)
 def judged(*parts, is_price=False, waived=()) -> dict:
     """The department's cell: parts are (holding, buyer, usd)."""
     contributions = rows(*(("01", 1, holding, buyer, usd, 1) for holding, buyer, usd in parts))
-    return cell(assess(aggregate(product(ONE_TABLE, ("usd",), is_price=is_price), contributions, YEAR_END, waived)), "01")
+    return cell(
+        assess(aggregate(product(ONE_TABLE, ("usd",), is_price=is_price), contributions, YEAR_END, waived)), "01"
+    )
 
 
 def even(count: int, usd: int = 100, buyers: int = 5) -> list[tuple]:
@@ -223,7 +225,9 @@ def test_price_cells_need_ten_holdings_and_no_buyer_above_seventy_percent():
 def test_the_protection_is_at_least_one_whole_unit_and_never_below_zero():
     found = judged(("a", "x", 3))
     assert (found["usd_need_low"], found["usd_need_up"]) == (1, 1)
-    contributions = rows(("01", 1, "a", "x", 5, 0)).with_columns(pl.lit(Decimal("0.40")).cast(pl.Decimal(18, 2)).alias("t"))
+    contributions = rows(("01", 1, "a", "x", 5, 0)).with_columns(
+        pl.lit(Decimal("0.40")).cast(pl.Decimal(18, 2)).alias("t")
+    )
     found = cell(assess(aggregate(product(ONE_TABLE), contributions, YEAR_END)), "01")
     assert (found["t_need_low"], found["t_need_up"]) == (40, 100)
 

@@ -112,7 +112,12 @@ def together(now: Cells, was: Cells, new: pl.DataFrame, old: pl.DataFrame) -> li
     return found
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much], derandomize=True)
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    derandomize=True,
+)
 @given(st.integers(0, 10**6), st.integers(4, 9), st.sampled_from([0.03, 0.1]))
 def test_no_late_rows_make_two_releases_tell_more(seed, places, share):
     everything = sector(seed, places, 60)
@@ -137,7 +142,9 @@ def test_late_rows_that_would_tell_a_cell_by_subtraction_are_held_back():
     assert hidden_in(first.cells) == set()
     with pytest.raises(NoPattern, match="0202/2025Q1/all"):
         suppress(ledger.carry(assessed(pl.concat([base, lone]), tables=tables), first.ledger))
-    second = protect(product(tables, ("usd",)), pl.concat([base, lone, others]), MARCH, "v2", first.ledger, first.contributions)
+    second = protect(
+        product(tables, ("usd",)), pl.concat([base, lone, others]), MARCH, "v2", first.ledger, first.contributions
+    )
     assert second.held_back == (("0202", "2025Q1", ""),)
     assert second.contributions.sort(pl.all()).equals(pl.concat([base, others]).sort(pl.all()))
     nation = second.published.filter(pl.col("geo_code") == "")["usd"].to_list()
@@ -164,7 +171,9 @@ def test_hidden_cells_of_which_nothing_is_left_are_not_shown_as_zeros():
     before, past = first_release()
     emptied = FIRST.filter((pl.col("ubigeo_code") != "02") | (pl.col("month") != dt.date(2025, 2, 1)))
     carried = ledger.carry(assessed(emptied), past)
-    row = carried.frame.filter(pl.col("geo_code") == "02", pl.col("time_code") == "2025-02", pl.col("release").is_null())
+    row = carried.frame.filter(
+        pl.col("geo_code") == "02", pl.col("time_code") == "2025-02", pl.col("release").is_null()
+    )
     assert row.select("status", "usd").row(0) == ("D", 0)
     sums = carried.equations.join(carried.frame.select("cell", "usd"), on="cell").group_by("equation").agg(
         (pl.col("coefficient") * pl.col("usd")).sum()
@@ -247,5 +256,7 @@ def test_what_is_published_has_nulls_where_hidden_and_nothing_of_why():
 
 def test_a_pattern_that_attacks_break_does_not_leave_the_house(monkeypatch):
     monkeypatch.setattr(control.suppress, "suppress", lambda cells, relations: cells)
-    with pytest.raises(PublishRefused, match="1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"):
+    with pytest.raises(
+        PublishRefused, match="1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
+    ):
         protect(product(MONTHS, ("usd",)), FIRST, MARCH, "v1", EMPTY)

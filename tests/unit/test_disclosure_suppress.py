@@ -105,7 +105,9 @@ def test_an_independent_attacker_finds_no_sensitive_cell(seed, places, holdings,
         # Then hiding all that may be hidden does not protect them either.
         everything = all_hidden(cells)
         parties = (None, *sorted(set(contributions["holding_key"])))
-        assert any({c[:3] for c in exposed(everything, contributions, holding=who)} & set(refusal.cells) for who in parties)
+        assert any(
+            {c[:3] for c in exposed(everything, contributions, holding=who)} & set(refusal.cells) for who in parties
+        )
         return
     for who in insiders:
         assert exposed(hidden, contributions, holding=who) == []
@@ -207,10 +209,14 @@ def test_the_attacks_find_what_the_independent_attacker_finds(seed, tables):
     cells = assessed(contributions, tables)
     for weak in (cells, plain(cells)):
         found = {
-            (f.geo_code, f.time_code, f.sex_code, f.measure) for f in attack.audit(weak) if f.attack in ("ELIMINATION", "BOUNDS")
+            (f.geo_code, f.time_code, f.sex_code, f.measure)
+            for f in attack.audit(weak)
+            if f.attack in ("ELIMINATION", "BOUNDS")
         }
         published = set(weak.frame.filter("is_published").select(COORDINATES).iter_rows())
-        assert {f for f in found if f[:3] in published} == {f for f in exposed(weak, contributions) if f[:3] in published}
+        assert {f for f in found if f[:3] in published} == {
+            f for f in exposed(weak, contributions) if f[:3] in published
+        }
 
 
 def test_primary_only_suppression_is_broken_by_the_canary():
@@ -304,9 +310,7 @@ def test_a_price_beside_a_published_part_tells_the_other_part(half_step):
     cells = assessed(contributions, DISTRICTS)
     hidden = suppress(cells)
     assert attack.audit(hidden) == ()
-    ratios = pl.DataFrame(
-        [("010101", "2025", "", Decimal("150.00"))], schema=[*COORDINATES, "ratio"], orient="row"
-    )
+    ratios = pl.DataFrame([("010101", "2025", "", Decimal("150.00"))], schema=[*COORDINATES, "ratio"], orient="row")
     tonnes = Relation(((("010101", "2025", ""), "t", 1),), low=20, high=20)
     findings = attack.audit(hidden, [tonnes, *attack.ratio_relations(ratios, "usd", "t", half_step)])
     found = {f.measure: (f.attack, f.low, f.high) for f in findings if f.geo_code == "010101"}
@@ -323,14 +327,23 @@ def test_loss_beside_the_plain_rule_by_hand():
     """010101 (20) and 010102 (80) of 190 are hidden by both rules; nothing is recoverable."""
     told = by_table(suppress(assessed(row_of_two(), DISTRICTS)))
     for row in told.iter_rows(named=True):
-        assert (row["table"], row["cell_count"], row["hidden_cells_frac"], row["recoverable_count"]) == ("districts", 4, 0.5, 0)
+        assert (row["table"], row["cell_count"], row["hidden_cells_frac"], row["recoverable_count"]) == (
+            "districts",
+            4,
+            0.5,
+            0,
+        )
         assert row["hidden_value_frac"] == pytest.approx(100 / 380)
     assert told["rule"].to_list() == ["LINEAR_PROGRAM", "PLAIN"]
 
 
 def test_the_plain_rule_leaves_cells_recoverable():
     cells = assess(
-        aggregate(product((Table("t", ("NATION", "DEPARTMENT"), ("QUARTER", "MONTH")),), ("usd",)), nine_cells(), dt.date(2025, 3, 1))
+        aggregate(
+            product((Table("t", ("NATION", "DEPARTMENT"), ("QUARTER", "MONTH")),), ("usd",)),
+            nine_cells(),
+            dt.date(2025, 3, 1),
+        )
     )
     assert by_table(suppress(cells))["recoverable_count"].to_list() == [0, 1]
 
