@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import simulator, sunat_documents, sunat_ruc, unchanged_run
+from benchmarks import disclosure, simulator, sunat_documents, sunat_ruc, unchanged_run
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument(
-        "--full", action="store_true", help="5 million lines, 20,000 documents, 2 million lots; about 40 minutes"
+        "--full",
+        action="store_true",
+        help="5 million lines, 20,000 documents, 2 million lots, 1,000 districts; about 40 minutes",
     )
     full = arguments.parse_args().full
     kept = [
@@ -19,6 +21,7 @@ def main() -> None:
         sunat_documents.run(documents=20_000 if full else 2_000, rounds=3),
         simulator.run(lots=2_000_000 if full else 100_000, rounds=1),
         unchanged_run.run(rounds=3),
+        disclosure.run(districts=1_000 if full else 100),
     ]
     if not full:
         print(

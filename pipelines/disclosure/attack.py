@@ -30,6 +30,9 @@ _PRIME = 2**89 - 1
 _REACHED = 1e-6
 #: Figures are scaled to at most this in the solver.
 _LARGEST = 1e4
+_OPTIMAL, _UNBOUNDED = "Optimal", ("Unbounded", "Primal infeasible or unbounded")
+#: HiGHS's primal simplex: between two solves only the objective changes, so the last solution stays feasible.
+_PRIMAL_SIMPLEX = 4
 
 
 class AttackBroken(AntawasiError):
@@ -136,6 +139,7 @@ class _Bounds:
         self._unit = max(ends[np.isfinite(ends)].max(initial=0.0), 1.0) / _LARGEST
         self._floor = equations.floor[pairs] / self._unit
         self._solver = highs(n, position, compact, coefficient, len(rows))
+        self._solver.setOptionValue("simplex_strategy", _PRIMAL_SIMPLEX)
         self._columns = np.arange(n, dtype=np.int32)
         self._solver.changeRowsBounds(
             len(rows), np.arange(len(rows), dtype=np.int32), low / self._unit, high / self._unit
@@ -159,20 +163,27 @@ class _Bounds:
             most[whole] = least[whole]
             self._solver.changeColsBounds(len(self._pairs), self._columns, least, most)
         self._solver.changeColCost(at, -float(sign))
-        self._solver.run()
-        status = self._solver.modelStatusToString(self._solver.getModelStatus())
+        status = self._run()
+        if status not in (_OPTIMAL, *_UNBOUNDED):
+            # Started from the last solution the simplex may lose its way; from scratch it does not.
+            self._solver.clearSolver()
+            status = self._run()
         x = np.array(self._solver.getSolution().col_value) * self._unit
         self._solver.changeColCost(at, 0.0)
         if insider is not None:
             self._free()
-        if status in ("Unbounded", "Primal infeasible or unbounded"):
+        if status in _UNBOUNDED:
             return None
-        if status != "Optimal":
+        if status != _OPTIMAL:
             raise AttackBroken(
                 f"The attacks' linear program ended as {status!r} where the true figures are a solution. "
                 "What to do: check that the published figures are sums of the contributions."
             )
         return x
+
+    def _run(self) -> str:
+        self._solver.run()
+        return self._solver.modelStatusToString(self._solver.getModelStatus())
 
 
 def audit(cells: Cells, relations: Sequence[Relation] = ()) -> tuple[Finding, ...]:
@@ -264,7 +275,7 @@ class _Audit:
         found = {pair: ELIMINATION for pair in self._targets if pair in by_elimination}
         narrow = [pair for pair in self._narrow() if pair not in found]
         found |= dict.fromkeys(narrow, BOUNDS)
-        if found and self._cells.frame["release"].is_not_null().any():
+        if found and self._cells.frame.select((pl.col("release").is_not_null() | pl.col("is_told")).any()).item():
             alone = _Audit(_without_past(self._cells), self._relations)
             exposed = set(alone._narrow()) | set(alone._attacker.recover())
             found = {pair: attack if pair in exposed else DIFFERENCING for pair, attack in found.items()}
@@ -330,10 +341,10 @@ class _Audit:
                 continue
             known, parts = self._insiders.knows(holding)
             insider = (known, parts, self._insiders.is_sole[known // self._system.measure_count])
-            low, high = self._attacker.bounds(pair, insider)
-            reached = high - self._system.value[pair] if sign > 0 else self._system.value[pair] - low
-            if reached < need * (1 - _REACHED):
-                return self._finding(pair, INSIDER, low, high)
+            world = self._attacker.world(pair, sign, insider)
+            at = int(np.searchsorted(self._attacker.pairs_with(pair), pair))
+            if world is not None and sign * (world[at] - self._system.value[pair]) < need * (1 - _REACHED):
+                return self._finding(pair, INSIDER, *self._attacker.bounds(pair, insider))
         return None
 
     def _finding(self, pair: int, attack: str, low: float, high: float) -> Finding:
@@ -353,12 +364,13 @@ class _Audit:
 
 
 def _known(cells: Cells) -> np.ndarray:
-    """Pairs that everybody sees: cells with status A."""
-    return np.repeat((cells.frame["status"] == FREE).to_numpy(), len(cells.product.measures))
+    """Pairs that everybody sees: cells with status A, and figures that a past release told."""
+    is_known = (cells.frame["status"] == FREE) | cells.frame["is_told"]
+    return np.repeat(is_known.to_numpy(), len(cells.product.measures))
 
 
 def _without_past(cells: Cells) -> Cells:
-    now = cells.frame.filter(pl.col("release").is_null())
+    now = cells.frame.filter(pl.col("release").is_null()).with_columns(pl.lit(False).alias("is_told"))
     past = cells.frame.filter(pl.col("release").is_not_null())["cell"].implode()
     of_past = cells.equations.filter(pl.col("cell").is_in(past))["equation"].implode()
     return dataclasses.replace(

@@ -125,9 +125,10 @@ class Cells:
 
 
 def last_publishable_month(product: Product, as_of: dt.date) -> dt.date:
-    """First day of the last month that is over on `as_of` and, at the pit, was `pit_delay_months` ago."""
+    """First day of the last month that is over at the end of `as_of` and, at the pit, was `pit_delay_months` ago."""
     delay = parameters().pit_delay_months.value if product.is_pit_level else 0
-    months = as_of.year * 12 + as_of.month - 1 - 1 - delay
+    next_day = as_of + dt.timedelta(days=1)
+    months = next_day.year * 12 + next_day.month - 1 - 1 - delay
     return dt.date(months // 12, months % 12 + 1, 1)
 
 
@@ -236,6 +237,12 @@ def _checked(product: Product, contributions: pl.DataFrame) -> tuple[pl.DataFram
     if missing:
         raise CellsRefused(f"{product.name}: contributions lack {', '.join(missing)}. What to do: add the columns.")
     rows = contributions.select(columns).with_row_index("row", 1)
+    for name in columns[: -len(product.measures)]:
+        expected = pl.Date if name == "month" else pl.String
+        if rows.schema[name] != expected:
+            raise CellsRefused(
+                f"{product.name}: column {name} is {rows.schema[name]}. Expected: {expected}. What to do: cast it in SQL."
+            )
     scales = {m: _scale(product, m, rows.schema[m]) for m in product.measures}
     rows = rows.with_columns((c(m) * 10 ** scales[m]).cast(pl.Int64) for m in product.measures)
     characters = 2 * finest[0]

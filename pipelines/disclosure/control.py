@@ -112,24 +112,19 @@ def _to_hold_back(
     past: pl.DataFrame,
     released: pl.DataFrame | None,
 ) -> list[Coordinates]:
-    """Where late contributions are to wait: in the cells that cannot be hidden, or else in their departments, or else all."""
+    """Where late contributions are to wait: in each cell that cannot be hidden, or else in the least area around it with any."""
     until = ledger.last_month(past, product.name)
+    areas: dict[Coordinates, None] = {}
     if released is not None and until is not None:
-        wider = (
-            failure.cells,
-            tuple((geo[:2], time[:4], "") for geo, time, _ in failure.cells),
-            tuple(("", time[:4], "") for _, time, _ in failure.cells),
-            (("", "", ""),),
-        )
-        for areas in wider:
-            touched = [
-                a
-                for a in dict.fromkeys((geo, time, "") for geo, time, _ in areas)
-                if _is_late(rows, released, a, until)
-            ]
+        for geo, time, _ in failure.cells:
+            places, times = (geo, geo[:4], geo[:2], ""), (time, time[:4], "")
+            around = dict.fromkeys((place, period, "") for period in times for place in places)
+            touched = next((area for area in around if _is_late(rows, released, area, until)), None)
             if touched:
-                return touched
-    raise failure
+                areas[touched] = None
+    if not areas:
+        raise failure
+    return list(areas)
 
 
 def _is_late(rows: pl.DataFrame, released: pl.DataFrame, area: Coordinates, until: dt.date) -> bool:

@@ -180,6 +180,7 @@ def _with_emptied(cells: Cells, last: pl.DataFrame) -> Cells:
                 "status": c("status"),
                 "reasons": pl.lit([], pl.List(pl.String)),
                 "is_fixed": pl.lit(False),
+                "is_told": pl.lit(False),
                 "release": pl.lit(None, pl.String),
             }.get(name, pl.lit(0))
             .cast(dtype)
@@ -224,11 +225,11 @@ def _bound(cells: Cells, last: pl.DataFrame, versions: pl.DataFrame) -> pl.DataF
         c("status").alias("stood"),
         *(c(f"{m}_need_{s}").alias(f"{m}_was_{s}") for m in measures for s in ("low", "up")),
     )
-    told = versions.filter(c("status") == FREE).select(*COORDINATES, *measures, pl.lit(True).alias("is_told"))
+    told = versions.filter(c("status") == FREE).select(*COORDINATES, *measures, pl.lit(True).alias("was_told"))
     rows = cells.frame.join(stood, on=COORDINATES, how="left", maintain_order="left").join(
         told, on=[*COORDINATES, *measures], how="left", maintain_order="left"
     )
-    is_told = c("is_told").fill_null(False)
+    is_told = c("was_told").fill_null(False)
     is_held = (
         ~is_told & (c("stood") == SENSITIVE).fill_null(False) & ~((c("status") == FREE) & (c("holding_count") == 0))
     )
@@ -250,6 +251,7 @@ def _bound(cells: Cells, last: pl.DataFrame, versions: pl.DataFrame) -> pl.DataF
         pl.when(is_told).then(pl.lit(FREE)).when(is_held).then(pl.lit(SENSITIVE)).when(is_kept)
         .then(pl.lit(COMPLEMENT)).otherwise("status").alias("status"),
         c("reasons").list.concat(added).alias("reasons"),
+        is_told.alias("is_told"),
         (~is_held & ~is_kept & (is_told | (c("is_fixed") | (c("stood") == FREE).fill_null(False)) & (c("status") != SENSITIVE)))
         .alias("is_fixed"),
         *protections,
@@ -260,7 +262,7 @@ def _past_rows(past: pl.DataFrame, bound: pl.DataFrame, measures: list[str]) -> 
     """Past figures in the shape of the current frame."""
     given = {"cell", *COORDINATES, *measures, "release", "status"}
     given |= {m + part for m in measures for part in _PARTS.values()}
-    fill = {"is_published": False, "is_fixed": False, "reasons": []}
+    fill = {"is_published": False, "is_fixed": False, "is_told": False, "reasons": []}
     return past.select(
         c(name) if name in given else pl.lit(fill.get(name, 0), dtype).alias(name)
         for name, dtype in bound.schema.items()

@@ -109,9 +109,17 @@ def disclose(
             for value, mark, rows in _split(disclosed, given):
                 product = disclosed.product(value, mark)
                 last_month = last_publishable_month(product, as_of)
-                identities = _identities(disclosed, aggregate(product, rows, last_month).frame)
+                cells = aggregate(product, rows, last_month).frame
+                if not cells.height:
+                    continue
                 done = protect(
-                    product, rows, last_month, release, told, past.contributions.get(product.name), relations=identities
+                    product,
+                    rows,
+                    last_month,
+                    release,
+                    told,
+                    past.contributions.get(product.name),
+                    relations=_identities(disclosed, cells),
                 )
                 told = done.ledger
                 kept[product.name] = done.contributions
