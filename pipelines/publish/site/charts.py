@@ -1,0 +1,250 @@
+"""Drawings: rows of plain values to one static SVG each. Nothing here knows a product or a language.
+
+A value of None is not drawn; its text (as «reservado») stands where the bar would begin.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import textwrap
+from typing import Any
+
+PAPER, INK, SOFT, GRID = "#fffdfb", "#2b2320", "#5f524b", "#ece4dd"
+#: Colours of series, each 4.5 to 1 or more against the paper.
+SERIES = ("#8f4116", "#1b6a6a", "#7d5a00", "#6b3d6e", "#2a5b93", "#56651c", "#a5375a", "#4a5560", "#7a3410", "#0f5132")
+#: Colours of a map's classes from least to most.
+CLASSES = ("#f6e3d5", "#e3b08d", "#c07845", "#8f4116")
+#: Width of the plot in CSS pixels at its drawn size; labels come beside it. Small, so that letters can be read on a telephone.
+_WIDTH = 250
+_FONT = 12
+FACE = "Arial, Helvetica, sans-serif"
+
+
+def bars(
+    rows: list[dict[str, Any]], *, title: str, form: str, most: float | None = None, mark: float | None = None
+) -> Any:
+    """Horizontal bars in the order of the rows.
+
+    Args:
+        rows: label, value (or None), text beside the bar, and optionally group: a panel for each.
+        form: d3 format of the axis.
+        most: end of the axis; by default what the values and their texts need.
+        mark: where a line is drawn across, such as 100 for a share in %.
+    """
+    import altair as alt
+
+    rows = [row | {"label": wrapped(row["label"])} for row in rows]
+    ends = [row["value"] for row in rows if row["value"] is not None] + ([mark] if mark else [])
+    x = alt.X(
+        "value:Q",
+        title=title,
+        scale=alt.Scale(domain=[min([0, *ends]), most or max([*ends, 0]) * 1.3 or 1], nice=False),
+    )
+    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    base = alt.Chart(width=_WIDTH, height=alt.Step(30))
+    colour = alt.Color("colour:N", scale=None) if "colour" in rows[0] else alt.value(SERIES[0])
+    layers = [
+        base.mark_bar(size=18).encode(x=x.axis(format=form, tickCount=4), y=y, color=colour),
+        base.transform_calculate(at="isValid(datum.value) ? max(datum.value, 0) : 0")
+        .mark_text(align="left", dx=4, fontSize=_FONT, color=INK)
+        .encode(x="at:Q", y=y, text="text:N"),
+    ]
+    if mark:
+        layers.append(base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(mark)))
+    drawn = alt.layer(*layers)
+    if "group" not in rows[0]:
+        return drawn.properties(data=_data(rows))
+    row = alt.Row("group:N", title=None, sort=None, header=alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start",
+                  labelFontSize=_FONT + 1, labelFontWeight="bold", labelColor=INK, labelLimit=400))  # fmt: skip
+    return drawn.facet(row=row, data=_data(rows), spacing=8).resolve_scale(y="independent")
+
+
+def waterfall(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
+    """Horizontal steps, each from `start` to `end`, in the order of the rows: label, start, end, text, colour."""
+    import altair as alt
+
+    rows = [row | {"label": wrapped(row["label"]), "right": max(row["start"], row["end"])} for row in rows]
+    far = max(row["right"] for row in rows)
+    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    scale = alt.Scale(domain=[min(0, *(min(row["start"], row["end"]) for row in rows)), far * 1.2], nice=False)
+    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(30))
+    return base.mark_bar(size=18).encode(
+        x=alt.X("start:Q", title=title, scale=scale).axis(format=form, tickCount=4), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
+    ) + base.mark_text(align="left", dx=4, fontSize=_FONT, color=INK).encode(x="right:Q", y=y, text="text:N")  # fmt: skip
+
+
+def shares(rows: list[dict[str, Any]], *, title: str, form: str, names: list[str]) -> Any:
+    """Bars of a whole of 100, cut in parts: label, part (one of `names`), value, text in the part. A label whose parts are all
+    None shows its text alone."""
+    import altair as alt
+
+    begun: dict[str, float] = {}
+    drawn = []
+    for row in rows:
+        start = begun.get(row["label"], 0.0)
+        end = start + (row["value"] or 0)
+        begun[row["label"]] = end
+        hidden = row["value"] is None
+        # A part too thin for its text is told by the table.
+        text = row["text"] if (hidden and start == 0) or (row["value"] or 0) >= 8.5 else ""
+        drawn.append(row | {"label": wrapped(row["label"]), "start": start, "end": None if hidden else end,
+                            "middle": 1 if hidden else (start + end) / 2, "text": text, "ink": INK if hidden else PAPER,
+                            "align": "left" if hidden else "center"})  # fmt: skip
+    seen: set[str] = set()
+    for row in drawn:  # one «reservado» for a label
+        if row["end"] is None:
+            row["text"] = "" if row["label"] in seen else row["text"]
+            seen.add(row["label"])
+    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    base = alt.Chart(_data(drawn), width=_WIDTH + 20, height=alt.Step(32))
+    colour = alt.Color("part:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    legend = alt.Legend(orient="bottom", columns=2, labelLimit=260, columnPadding=24)
+    return base.mark_bar(size=22, stroke=PAPER).encode(
+        x=alt.X("start:Q", title=title, scale=alt.Scale(domain=[0, 100])).axis(format=form, tickCount=5), x2="end:Q", y=y, color=colour.legend(legend)
+    ) + alt.layer(*(
+        base.transform_filter(f"datum.align == '{align}'").mark_text(align=align, fontSize=_FONT).encode(
+            x="middle:Q", y=y, text="text:N", color=alt.Color("ink:N", scale=None)
+        ) for align in ("left", "center")
+    ))  # fmt: skip
+
+
+def curves(rows: list[dict[str, Any]], *, x_title: str, y_title: str, form: str, names: list[str]) -> Any:
+    """Steps that fall with time, each with its band: name (one of `names`), x, y, low, high."""
+    import altair as alt
+
+    base = alt.Chart(_data(rows), width=_WIDTH + 110, height=230)
+    x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False)).axis(tickCount=6)
+    colour = alt.Color("name:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
+    return base.mark_area(interpolate="step-after", opacity=0.2).encode(
+        x=x, y=alt.Y("low:Q", title=y_title, scale=alt.Scale(domain=[0, 100])).axis(format=form), y2="high:Q", color=colour.legend(None)
+    ) + base.mark_line(interpolate="step-after", strokeWidth=2).encode(
+        x=x, y="y:Q", color=colour.legend(alt.Legend(orient="bottom", columns=1, labelLimit=400)),
+        strokeDash=alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2]][: len(names)])).legend(
+            alt.Legend(orient="bottom", columns=1, labelLimit=400)),
+    )  # fmt: skip
+
+
+def ranges(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
+    """What lies between two bounds, or stands at a point: label, low, value, high (or None), text, colour."""
+    import altair as alt
+
+    rows = [
+        row | {"label": wrapped(row["label"], 24), "at": row["high"] if row["high"] is not None else 0} for row in rows
+    ]
+    scale = alt.Scale(domain=[0, max([row["high"] or 0 for row in rows]) * 1.45 or 1], nice=False)
+    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    x = alt.X("low:Q", title=title, scale=scale).axis(format=form, tickCount=4)
+    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(34))
+    colour = alt.Color("colour:N", scale=None)
+    return (
+        base.mark_bar(size=7, opacity=0.55).encode(x=x, x2="high:Q", y=y, color=colour)
+        + base.transform_fold(["low", "value", "high"], as_=["which", "point"])
+        .mark_point(filled=True, size=60, opacity=1)
+        .encode(x="point:Q", y=y, color=colour)
+        + base.mark_text(align="left", dx=8, fontSize=_FONT, color=INK).encode(x="at:Q", y=y, text="text:N")
+    )
+
+
+def line(rows: list[dict[str, Any]], *, y_title: str, form: str) -> Any:
+    """A line over years: x (a year with its part), y."""
+    import altair as alt
+
+    return (
+        alt.Chart(_data(rows), width=_WIDTH + 110, height=220)
+        .mark_line(color=SERIES[0], strokeWidth=1.6)
+        .encode(
+            x=alt.X("x:Q", title=None, scale=alt.Scale(zero=False, nice=False)).axis(format="d", tickCount=6),
+            y=alt.Y("y:Q", title=y_title).axis(format=form, tickCount=5),
+        )
+    )
+
+
+def columns(rows: list[dict[str, Any]], *, y_title: str, form: str, names: list[str]) -> Any:
+    """Columns by year in parts: year, part (one of `names`), value, order (from the bottom)."""
+    import altair as alt
+
+    return (
+        alt.Chart(_data(rows), width=_WIDTH + 110, height=230)
+        .mark_bar(stroke=PAPER)
+        .encode(
+            x=alt.X("year:N", title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("value:Q", title=y_title).axis(format=form, tickCount=5),
+            order="order:Q",
+            color=alt.Color("part:N", title=None, scale=alt.Scale(domain=names, range=_colours(len(names)))).legend(
+                alt.Legend(orient="bottom", columns=3, labelLimit=200, columnPadding=24)
+            ),
+        )
+    )
+
+
+def _colours(count: int) -> list[str]:
+    return [SERIES[i % len(SERIES)] for i in range(count)]
+
+
+def wrapped(label: str, width: int = 22) -> str:
+    return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
+
+
+def _lines() -> Any:
+    """An axis of names, one line under the other where a name is long."""
+    import altair as alt
+
+    return alt.Axis(labelExpr="split(datum.value, '\\n')", labelLimit=170, ticks=False, domain=False, labelPadding=6)
+
+
+def _data(rows: list[dict[str, Any]]) -> Any:
+    import altair as alt
+
+    return alt.Data(values=rows)
+
+
+def svg(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> str:
+    """Static SVG of a chart as one image with a label: the inner ARIA roles of the drawing would be read out one by one.
+
+    Args:
+        d3: how axes write numbers.
+        watermark: a word across the picture, which stays when the picture alone is copied; empty for none.
+    """
+    import vl_convert
+
+    styled = (
+        chart.configure(background=PAPER, font=FACE, padding={"left": 14, "right": 6, "top": 5, "bottom": 5})
+        .configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, labelFontSize=_FONT, titleFontSize=_FONT, titleFontWeight="normal")
+        .configure_legend(labelColor=INK, labelFontSize=_FONT, symbolStrokeWidth=2)
+        .configure_view(stroke=None)
+    )  # fmt: skip
+    drawn = vl_convert.vegalite_to_svg(styled.to_dict(), vl_version="6.4", format_locale=d3)
+    drawn = re.sub(r'<path class="(?:back|fore)ground"[^>]*/>', "", drawn)
+    drawn = re.sub(r"<[^>]+>", lambda tag: _lean(tag[0]), drawn)
+    drawn = re.sub(r"<text[^>]*>(?:<tspan[^>]*>[^<]*</tspan>)+", lambda text: _centred(text[0]), drawn)
+    width, height = (float(n) for n in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn).groups())  # type: ignore[union-attr]
+    return image(drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")], width, height, label, watermark)
+
+
+def image(inner: str, width: float, height: float, label: str, watermark: str) -> str:
+    """An SVG of what is drawn in `inner`, named by `label`."""
+    mark = (
+        f'<text x="{width / 2:g}" y="{height / 2:g}" text-anchor="middle" font-size="{width / 9:.0f}" fill="{SOFT}" fill-opacity=".16" '
+        f'font-family="{FACE}" font-weight="bold" transform="rotate(-20 {width / 2:g} {height / 2:g})">{html.escape(watermark)}</text>'
+        if watermark
+        else ""
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(label, quote=True)}" '
+        f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">{inner}{mark}</svg>'
+    )
+
+
+def _centred(text: str) -> str:
+    """A name of several lines, moved up so that its middle, not its first line, stands at its bar."""
+    up = (text.count("<tspan") - 1) * (_FONT + 2) / 2
+    return re.sub(
+        r"translate\(([-\d.]+),([-\d.]+)\)", lambda at: f"translate({at[1]},{float(at[2]) - up:g})", text, count=1
+    )
+
+
+def _lean(tag: str) -> str:
+    """A tag without what a picture does not need: roles, classes, more decimals than a screen has."""
+    tag = re.sub(r'\s(?:role|class|aria-[a-z]+|pointer-events|stroke-miterlimit)="[^"]*"', "", tag)
+    return re.sub(r"-?\d+\.\d{2,}", lambda n: f"{float(n[0]):.1f}".removesuffix(".0"), tag)
