@@ -41,7 +41,7 @@ def bars(
         title=title,
         scale=alt.Scale(domain=[min([0, *ends]), most or max([*ends, 0]) * 1.3 or 1], nice=False),
     )
-    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    y = _names(rows)
     base = alt.Chart(width=_WIDTH, height=alt.Step(30))
     colour = alt.Color("colour:N", scale=None) if "colour" in rows[0] else alt.value(SERIES[0])
     layers = [
@@ -55,9 +55,12 @@ def bars(
     drawn = alt.layer(*layers)
     if "group" not in rows[0]:
         return drawn.properties(data=_data(rows))
-    row = alt.Row("group:N", title=None, sort=None, header=alt.Header(labelAngle=0, labelOrient="top", labelAnchor="start",
-                  labelFontSize=_FONT + 1, labelFontWeight="bold", labelColor=INK, labelLimit=400))  # fmt: skip
-    return drawn.facet(row=row, data=_data(rows), spacing=8).resolve_scale(y="independent")
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    header = alt.Header(
+        labelAngle=0, labelOrient="top", labelAnchor="start", labelFontSize=_FONT + 1, labelFontWeight="bold", labelColor=INK,
+        labelLimit=400,
+    )  # fmt: skip
+    return drawn.facet(row=alt.Row("group:N", title=None, sort=groups, header=header), data=_data(rows), spacing=8)
 
 
 def waterfall(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
@@ -66,7 +69,7 @@ def waterfall(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
 
     rows = [row | {"label": wrapped(row["label"]), "right": max(row["start"], row["end"])} for row in rows]
     far = max(row["right"] for row in rows)
-    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    y = _names(rows)
     scale = alt.Scale(domain=[min(0, *(min(row["start"], row["end"]) for row in rows)), far * 1.2], nice=False)
     base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(30))
     return base.mark_bar(size=18).encode(
@@ -96,7 +99,7 @@ def shares(rows: list[dict[str, Any]], *, title: str, form: str, names: list[str
         if row["end"] is None:
             row["text"] = "" if row["label"] in seen else row["text"]
             seen.add(row["label"])
-    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    y = _names(drawn)
     base = alt.Chart(_data(drawn), width=_WIDTH + 20, height=alt.Step(32))
     colour = alt.Color("part:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
     legend = alt.Legend(orient="bottom", columns=2, labelLimit=260, columnPadding=24)
@@ -115,14 +118,18 @@ def curves(rows: list[dict[str, Any]], *, x_title: str, y_title: str, form: str,
 
     base = alt.Chart(_data(rows), width=_WIDTH + 110, height=230)
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False)).axis(tickCount=6)
-    colour = alt.Color("name:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
-    return base.mark_area(interpolate="step-after", opacity=0.2).encode(
-        x=x, y=alt.Y("low:Q", title=y_title, scale=alt.Scale(domain=[0, 100])).axis(format=form), y2="high:Q", color=colour.legend(None)
-    ) + base.mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=x, y="y:Q", color=colour.legend(alt.Legend(orient="bottom", columns=1, labelLimit=400)),
-        strokeDash=alt.StrokeDash("name:N", title=None, scale=alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2]][: len(names)])).legend(
-            alt.Legend(orient="bottom", columns=1, labelLimit=400)),
+    legend = alt.Legend(orient="bottom", columns=1, labelLimit=400)
+    colour = alt.Color(
+        "name:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend
+    )
+    dashes = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2]][: len(names)])
+    band = base.mark_area(interpolate="step-after", opacity=0.2).encode(
+        x=x, y=alt.Y("low:Q", title=y_title, scale=alt.Scale(domain=[0, 100])).axis(format=form), y2="high:Q", color=colour
     )  # fmt: skip
+    middle = base.mark_line(interpolate="step-after", strokeWidth=2).encode(
+        x=x, y="y:Q", color=colour, strokeDash=alt.StrokeDash("name:N", title=None, scale=dashes, legend=legend)
+    )
+    return band + middle
 
 
 def ranges(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
@@ -130,12 +137,12 @@ def ranges(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
     import altair as alt
 
     rows = [
-        row | {"label": wrapped(row["label"], 24), "at": row["high"] if row["high"] is not None else 0} for row in rows
+        row | {"label": wrapped(row["label"], 25), "at": row["high"] if row["high"] is not None else 0} for row in rows
     ]
     scale = alt.Scale(domain=[0, max([row["high"] or 0 for row in rows]) * 1.45 or 1], nice=False)
-    y = alt.Y("label:N", title=None, sort=None, axis=_lines())
+    y = _names(rows)
     x = alt.X("low:Q", title=title, scale=scale).axis(format=form, tickCount=4)
-    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(34))
+    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(36))
     colour = alt.Color("colour:N", scale=None)
     return (
         base.mark_bar(size=7, opacity=0.55).encode(x=x, x2="high:Q", y=y, color=colour)
@@ -186,11 +193,14 @@ def wrapped(label: str, width: int = 22) -> str:
     return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
 
 
-def _lines() -> Any:
-    """An axis of names, one line under the other where a name is long."""
+def _names(rows: list[dict[str, Any]]) -> Any:
+    """An axis of names in the order of the rows, one line under the other where a name is long. Hidden rows keep their place."""
     import altair as alt
 
-    return alt.Axis(labelExpr="split(datum.value, '\\n')", labelLimit=170, ticks=False, domain=False, labelPadding=6)
+    axis = alt.Axis(labelExpr="split(datum.value, '\\n')", labelLimit=190, ticks=False, domain=False, labelPadding=6)
+    return alt.Y(
+        "label:N", title=None, scale=alt.Scale(domain=list(dict.fromkeys(row["label"] for row in rows))), axis=axis
+    )
 
 
 def _data(rows: list[dict[str, Any]]) -> Any:
@@ -211,6 +221,7 @@ def svg(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> str:
     styled = (
         chart.configure(background=PAPER, font=FACE, padding={"left": 14, "right": 6, "top": 5, "bottom": 5})
         .configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, labelFontSize=_FONT, titleFontSize=_FONT, titleFontWeight="normal")
+        .configure_axisY(titlePadding=12)
         .configure_legend(labelColor=INK, labelFontSize=_FONT, symbolStrokeWidth=2)
         .configure_view(stroke=None)
     )  # fmt: skip
@@ -222,8 +233,8 @@ def svg(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> str:
     return image(drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")], width, height, label, watermark)
 
 
-def image(inner: str, width: float, height: float, label: str, watermark: str) -> str:
-    """An SVG of what is drawn in `inner`, named by `label`."""
+def image(inner: str, width: float, height: float, label: str, watermark: str, kind: str = "chart") -> str:
+    """An SVG of what is drawn in `inner`, named by `label`; `kind` is its class in the style sheet."""
     mark = (
         f'<text x="{width / 2:g}" y="{height / 2:g}" text-anchor="middle" font-size="{width / 9:.0f}" fill="{SOFT}" fill-opacity=".16" '
         f'font-family="{FACE}" font-weight="bold" transform="rotate(-20 {width / 2:g} {height / 2:g})">{html.escape(watermark)}</text>'
@@ -231,7 +242,7 @@ def image(inner: str, width: float, height: float, label: str, watermark: str) -
         else ""
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{html.escape(label, quote=True)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" role="img" aria-label="{html.escape(label, quote=True)}" '
         f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">{inner}{mark}</svg>'
     )
 

@@ -103,11 +103,12 @@ class Desk:
             self.say("site.source", sources="; ".join(told), version=self.edition.version), period, headline,
         )  # fmt: skip
 
-    def hidden(self, name: str, period: str) -> str:
-        """Title of a figure of which nothing is shown."""
-        return self.say(
-            "site.hidden_title", question=self.say(f"figures.{name}.question"), period=self.say.period(period)
-        )
+    def reserved(self, name: str, product: str, period: str, table: Table) -> Figure:
+        """A figure of which nothing is shown: its question, that the answer is hidden, and the table that says so."""
+        say = self.say
+        title = say("site.hidden_title", question=say(f"figures.{name}.question"), period=say.period(period))
+        note = say("site.period", period=say.period(period))
+        return self.figure(name, product, title=title, note=note, table=table, period=period)
 
 
 Maker = Callable[[Desk], Figure | None]
@@ -151,14 +152,7 @@ def waterfall(desk: Desk) -> Figure | None:
     first = of[order[0]]
     if not is_shown(first):
         table = Table(headers, [[say.coded("links", code), say("site.hidden"), say("site.hidden")] for code in order])
-        return desk.figure(
-            "waterfall",
-            MARGIN,
-            title=desk.hidden("waterfall", period),
-            period=period,
-            note=desk.when(period),
-            table=table,
-        )
+        return desk.reserved("waterfall", MARGIN, period, table)
     fob, london = first["fob_usd"], first["lme_contained_usd"]
 
     def step(label: str, start: Decimal, end: Decimal, colour: str, *, change: bool = True) -> Row:
@@ -234,9 +228,7 @@ def link_shares(desk: Desk) -> Figure | None:
     ]
     shown = [row for row in shown if row["share_of_fob_frac"] is not None]
     if not any(row["value"] is not None for row in drawn):
-        return desk.figure(
-            "link_shares", MARGIN, title=desk.hidden("link_shares", period), note=desk.when(period), table=table
-        )
+        return desk.reserved("link_shares", MARGIN, period, table)
     if shown:
         best = max(shown, key=lambda row: (row["share_of_fob_frac"], row["place_code"]))
         least = min(shown, key=lambda row: (row["share_of_fob_frac"], row["place_code"]))
@@ -318,10 +310,14 @@ def paid(desk: Desk) -> Figure | None:
         for kind in kinds for i, d in enumerate(denominators) if (row := of.get((kind, d)))
     ]  # fmt: skip
     note = f"{desk.when(period)} {say('figures.paid.note')}"
-    shown = {key: row["paid_to_denominator_frac"] for key, row in of.items() if is_shown(row)}
+    shown = {
+        key: share
+        for key, row in of.items()
+        if is_shown(row) and (share := row["paid_to_denominator_frac"]) is not None
+    }
     if not shown:
-        return desk.figure("paid", PRICE, title=desk.hidden("paid", period), period=period, note=note, table=table)
-    kind = next(code for code in ("ORE_AT_PLANT", *kinds) if (code, denominators[0]) in shown)
+        return desk.reserved("paid", PRICE, period, table)
+    kind = next(code for code in ("ORE_AT_PLANT", *kinds) if any(of_kind == code for of_kind, _ in shown))
     title = say(
         "figures.paid.title", stage=say.coded("kinds_in_a_sentence", kind),
         parts=say("words.and").join(
@@ -357,11 +353,9 @@ def _share_map(desk: Desk, name: str, product: str, rows: list[Row], period: str
         [[desk.place(row), desk.cell(row, lambda r: say.percent(r[column], 1))] for row in places.values()],
     )
     note = f"{desk.when(period)} {say(f'figures.{name}.note')}"
-    shown = [row for row in places.values() if is_shown(row)]
+    shown = [row for row in places.values() if is_shown(row) and row[column] is not None]
     if not shown:
-        return desk.figure(
-            name, product, title=desk.hidden(name, period), note=note, table=table, more=peru.attribution()
-        )
+        return desk.reserved(name, product, period, table)
     most = max(shown, key=lambda row: (row[column], row["place_code"]))
     least = min(shown, key=lambda row: (row[column], row["place_code"]))
     title = say(
@@ -371,7 +365,8 @@ def _share_map(desk: Desk, name: str, product: str, rows: list[Row], period: str
     quarters = [(part / 4, say("words.up_to", value=say.percent(part / 4))) for part in (1, 2, 3)]
     picture = peru.draw(
         f"{name}-{desk.is_synthetic:d}",
-        {code: (float(row[column]), say.percent(row[column])) if is_shown(row) else (None, "") for code, row in places.items()},
+        {code: (float(row[column]), say.percent(row[column])) if is_shown(row) else (None, "")
+         for code, row in places.items() if not is_shown(row) or row[column] is not None},
         classes=[*quarters, (float("inf"), say("words.more_than", value=say.percent(0.75)))],
         label=title, hidden=say("site.hidden"), absent=say("site.no_data"), watermark=desk.watermark,
     )  # fmt: skip
@@ -440,7 +435,7 @@ def funnel(desk: Desk) -> Figure | None:
     note = f"{desk.when(month)} {say('figures.funnel.note')}"
     shown = {code: of[code] for code in milestones if is_shown(of[code]) and of[code]["share_frac"] is not None}
     if not shown:
-        return desk.figure("funnel", PROGRESS, title=desk.hidden("funnel", month), period=month, note=note, table=table)
+        return desk.reserved("funnel", PROGRESS, month, table)
     final = "AUTORIZACION" if "AUTORIZACION" in shown else list(shown)[-1]
     title = say(
         "figures.funnel.title", value=say.of_hundred(shown[final]["share_frac"]),
@@ -559,7 +554,7 @@ def flows(desk: Desk) -> Figure | None:
     note = f"{desk.when(period)} {say('figures.flows.note')}"
     shown = [code for code in places if any(is_shown(of[code, flow]) for flow in codes if (code, flow) in of)]
     if not shown:
-        return desk.figure("flows", FLOWS, title=desk.hidden("flows", period), note=note, table=table)
+        return desk.reserved("flows", FLOWS, period, table)
     place = shown[0]
     drawn = [
         {"label": say.coded("flows", code), "value": row["registration_count"] if is_shown(row) else None,
@@ -612,9 +607,7 @@ def custody(desk: Desk) -> Figure | None:
         row for p in places if (row := of.get((p, "GOOD_STANDING"))) and is_shown(row) and row["share_frac"] is not None
     ]
     if not good:
-        return desk.figure(
-            "custody", CUSTODY, title=desk.hidden("custody", period), period=period, note=note, table=table
-        )
+        return desk.reserved("custody", CUSTODY, period, table)
     title = say(
         "figures.custody.title",
         place=desk.place(good[0]),
@@ -744,7 +737,7 @@ def _waybills(desk: Desk, rows: list[Row]) -> Figure:
     nation = places.get(NATION)
     shown = [row for row in places.values() if is_shown(row) and row["copper_t"] is not None]
     if not shown:
-        return desk.figure("waybills", INVISIBLE, title=desk.hidden("waybills", year), note=note, table=table)
+        return desk.reserved("waybills", INVISIBLE, year, table)
     first = nation if nation is not None and is_shown(nation) else shown[0]
     title = say("figures.waybills.title", place=desk.place(first), copper=_bounds(desk, first), year=year)
     drawn = [

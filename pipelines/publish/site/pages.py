@@ -52,12 +52,17 @@ def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
     return {
         "index": {"banner": banner(edition, everything), **_changes(say, edition),
                   "numbers": [_number(say, name, made[name][0]) for name in WITH_FIGURES]},
-        **{name: {"banner": banner(edition, page.products), "figures": [figure for of_maker in made[name] for figure in of_maker],
+        **{name: {"banner": banner(edition, page.products), "figures": _in_order(made[name]),
                   "contracts": [contracts.contract(product) for product in page.products]} for name, page in WITH_FIGURES.items()},
         "datos": {"banner": banner(edition, everything), "products": [_product(edition, name) for name in edition.published]},
         "metodo": {"banner": banner(edition, everything), **_method(say, edition)},
         "glosario": {"banner": None, "entries": sorted(say.get("glossary").items(), key=lambda entry: _plain(entry[1]["term"]))},
     }  # fmt: skip
+
+
+def _in_order(made: list[list[Figure]]) -> list[Figure]:
+    """The figures of a page: those with something to show first."""
+    return sorted((figure for of_maker in made for figure in of_maker), key=lambda figure: not figure.picture)
 
 
 def banner(edition: Edition, products: tuple[str, ...]) -> str | None:

@@ -65,7 +65,7 @@ def draw(
         f'<g stroke="{charts.SOFT}" stroke-width=".7" stroke-linejoin="round">{"".join(shapes)}</g>'
         f'<g font-family="{charts.FACE}" font-size="12" fill="{charts.INK}" stroke="{charts.PAPER}" stroke-width="3" paint-order="stroke">'
         f'{"".join(texts)}</g><g font-family="{charts.FACE}" font-size="12" fill="{charts.INK}">{keys}</g>',
-        _WIDTH, _HEIGHT + 4, label, watermark,
+        _WIDTH, _HEIGHT + 4, label, watermark, "map",
     )  # fmt: skip
 
 
