@@ -1,1 +1,1 @@
-"""Published products: extracts, data package, page and release."""
+"""Published products: extracts, data package, site and release."""

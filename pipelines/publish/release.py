@@ -22,7 +22,7 @@ from pipelines import contracts, files, landing, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.disclosure import gate
 from pipelines.errors import AntawasiError, PublishRefused
-from pipelines.publish import changes, extracts, page, past, products
+from pipelines.publish import changes, extracts, past, products, site
 from pipelines.settings import Settings
 from pipelines.sources import get_source
 from pipelines.warehouse import connect
@@ -110,9 +110,8 @@ def content_digest(published: dict[str, pl.DataFrame]) -> str:
     for name, frame in sorted(published.items()):
         digest.update(contracts.contract(name).path.read_bytes())
         digest.update(frame.write_csv().encode())
-    for code in sorted(
-        [*Path(__file__).parent.rglob("*.py"), *Path(__file__).parent.rglob("*.j2"), *_DISCLOSURE.glob("*.*")]
-    ):
+    own = (path for path in Path(__file__).parent.rglob("*.*") if path.is_file() and path.suffix != ".pyc")
+    for code in sorted([*own, *_DISCLOSURE.glob("*.*")]):
         digest.update(code.read_bytes())
     return digest.hexdigest()
 
@@ -251,7 +250,7 @@ def _fill(
     (tmp / "ATTRIBUTIONS.md").write_text(
         "# Fuentes / Sources\n\n" + "".join(f"- {a}\n" for a in attributions), encoding="utf-8"
     )
-    (tmp / "index.html").write_text(page.render(version, day, published, attributions), encoding="utf-8")
+    site.write(tmp, version, day, published, attributions, changed)
     files.write_json(tmp / "datapackage.json", _datapackage(tmp, version, day, published, digest, attributions))
     listed = sorted(p for p in tmp.rglob("*") if p.is_file())
     (tmp / "SHA256SUMS").write_text(

@@ -16,36 +16,34 @@ SERIES = ("#8f4116", "#1b6a6a", "#7d5a00", "#6b3d6e", "#2a5b93", "#56651c", "#a5
 #: Colours of a map's classes from least to most.
 CLASSES = ("#f6e3d5", "#e3b08d", "#c07845", "#8f4116")
 #: Width of the plot in CSS pixels at its drawn size; labels come beside it. Small, so that letters can be read on a telephone.
-_WIDTH = 250
+_WIDTH = 200
 _FONT = 12
 FACE = "Arial, Helvetica, sans-serif"
 
 
 def bars(
-    rows: list[dict[str, Any]], *, title: str, form: str, most: float | None = None, mark: float | None = None
+    rows: list[dict[str, Any]], *, title: str, form: str, is_share: bool = False, mark: float | None = None
 ) -> Any:
     """Horizontal bars in the order of the rows.
 
     Args:
         rows: label, value (or None), text beside the bar, and optionally group: a panel for each.
         form: d3 format of the axis.
-        most: end of the axis; by default what the values and their texts need.
+        is_share: values are shares of 100.
         mark: where a line is drawn across, such as 100 for a share in %.
     """
     import altair as alt
 
     rows = [row | {"label": wrapped(row["label"])} for row in rows]
-    ends = [row["value"] for row in rows if row["value"] is not None] + ([mark] if mark else [])
-    x = alt.X(
-        "value:Q",
-        title=title,
-        scale=alt.Scale(domain=[min([0, *ends]), most or max([*ends, 0]) * 1.3 or 1], nice=False),
-    )
+    least = min(0, *(row["value"] or 0 for row in rows))
+    far = max(_far([(row["value"], row["text"]) for row in rows]), mark or 0)
+    axis = alt.Axis(format=form, values=[0, 25, 50, 75, 100]) if is_share else alt.Axis(format=form, tickCount=4)
+    x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[least, far], nice=False), axis=axis)
     y = _names(rows)
-    base = alt.Chart(width=_WIDTH, height=alt.Step(30))
+    base = alt.Chart(width=_WIDTH, height=_step(rows))
     colour = alt.Color("colour:N", scale=None) if "colour" in rows[0] else alt.value(SERIES[0])
     layers = [
-        base.mark_bar(size=18).encode(x=x.axis(format=form, tickCount=4), y=y, color=colour),
+        base.mark_bar(size=18).encode(x=x, y=y, color=colour),
         base.transform_calculate(at="isValid(datum.value) ? max(datum.value, 0) : 0")
         .mark_text(align="left", dx=4, fontSize=_FONT, color=INK)
         .encode(x="at:Q", y=y, text="text:N"),
@@ -68,10 +66,10 @@ def waterfall(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
     import altair as alt
 
     rows = [row | {"label": wrapped(row["label"]), "right": max(row["start"], row["end"])} for row in rows]
-    far = max(row["right"] for row in rows)
     y = _names(rows)
-    scale = alt.Scale(domain=[min(0, *(min(row["start"], row["end"]) for row in rows)), far * 1.2], nice=False)
-    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(30))
+    least = min(0, *(min(row["start"], row["end"]) for row in rows))
+    scale = alt.Scale(domain=[least, _far([(row["right"], row["text"]) for row in rows])], nice=False)
+    base = alt.Chart(_data(rows), width=_WIDTH, height=_step(rows))
     return base.mark_bar(size=18).encode(
         x=alt.X("start:Q", title=title, scale=scale).axis(format=form, tickCount=4), x2="end:Q", y=y, color=alt.Color("colour:N", scale=None)
     ) + base.mark_text(align="left", dx=4, fontSize=_FONT, color=INK).encode(x="right:Q", y=y, text="text:N")  # fmt: skip
@@ -100,7 +98,7 @@ def shares(rows: list[dict[str, Any]], *, title: str, form: str, names: list[str
             row["text"] = "" if row["label"] in seen else row["text"]
             seen.add(row["label"])
     y = _names(drawn)
-    base = alt.Chart(_data(drawn), width=_WIDTH + 20, height=alt.Step(32))
+    base = alt.Chart(_data(drawn), width=_WIDTH + 20, height=_step(drawn))
     colour = alt.Color("part:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
     legend = alt.Legend(orient="bottom", columns=2, labelLimit=260, columnPadding=24)
     return base.mark_bar(size=22, stroke=PAPER).encode(
@@ -118,7 +116,9 @@ def curves(rows: list[dict[str, Any]], *, x_title: str, y_title: str, form: str,
 
     base = alt.Chart(_data(rows), width=_WIDTH + 110, height=230)
     x = alt.X("x:Q", title=x_title, scale=alt.Scale(nice=False)).axis(tickCount=6)
-    legend = alt.Legend(orient="bottom", columns=1, labelLimit=400)
+    legend = alt.Legend(
+        orient="bottom", columns=1, labelLimit=400, symbolType="stroke", symbolOpacity=1, symbolSize=300
+    )
     colour = alt.Color(
         "name:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])), legend=legend
     )
@@ -139,10 +139,10 @@ def ranges(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
     rows = [
         row | {"label": wrapped(row["label"], 25), "at": row["high"] if row["high"] is not None else 0} for row in rows
     ]
-    scale = alt.Scale(domain=[0, max([row["high"] or 0 for row in rows]) * 1.45 or 1], nice=False)
+    scale = alt.Scale(domain=[0, _far([(row["high"], row["text"]) for row in rows])], nice=False)
     y = _names(rows)
     x = alt.X("low:Q", title=title, scale=scale).axis(format=form, tickCount=4)
-    base = alt.Chart(_data(rows), width=_WIDTH, height=alt.Step(36))
+    base = alt.Chart(_data(rows), width=_WIDTH, height=_step(rows))
     colour = alt.Color("colour:N", scale=None)
     return (
         base.mark_bar(size=7, opacity=0.55).encode(x=x, x2="high:Q", y=y, color=colour)
@@ -191,6 +191,19 @@ def _colours(count: int) -> list[str]:
 
 def wrapped(label: str, width: int = 22) -> str:
     return "\n".join(textwrap.wrap(label, width, break_long_words=False)) or label
+
+
+def _step(rows: list[dict[str, Any]]) -> Any:
+    """Height of a row that holds the lines of the longest name."""
+    import altair as alt
+
+    return alt.Step(max(30, max(row["label"].count("\n") + 1 for row in rows) * (_FONT + 2) + 4))
+
+
+def _far(ends: list[tuple[float | None, str]]) -> float:
+    """End of an axis that leaves room for the text at the end of every bar; 1 where no bar has a length."""
+    room = [(end, _WIDTH - len(text) * _FONT * 0.56 - 10) for end, text in ends if end is not None and end > 0]
+    return max((end * _WIDTH / max(left, _WIDTH / 4) for end, left in room), default=1.0)
 
 
 def _names(rows: list[dict[str, Any]]) -> Any:

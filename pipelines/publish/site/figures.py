@@ -445,7 +445,7 @@ def funnel(desk: Desk) -> Figure | None:
         {"label": say.coded("milestones", code), "value": _pct(of[code], "share_frac"),
          "text": desk.cell(of[code], lambda r: say.percent(r["share_frac"]))} for code in milestones
     ]  # fmt: skip
-    chart = charts.bars(drawn, title=say("figures.funnel.axis"), form=",.0f", most=120)
+    chart = charts.bars(drawn, title=say("figures.funnel.axis"), form=",.0f", is_share=True)
     return desk.figure(
         "funnel", PROGRESS, title=title, period=month, note=note, table=table, picture=desk.drawing(chart, title),
         headline=say("figures.funnel.headline", value=say.of_hundred(shown[final]["share_frac"])),
@@ -509,7 +509,8 @@ def survival(desk: Desk) -> Figure | None:
     )
     drawn = [code for code in _DRAWN if code in milestones] or milestones[:3]
     names = [say.coded("milestones", code) for code in drawn]
-    points = [
+    # On the day of its inscription every registration still waits.
+    points = [{"name": name, "x": 0.0, "y": 100.0, "low": 100.0, "high": 100.0} for name in names] + [
         {"name": say.coded("milestones", code), "x": row["duration_days"] / 365.25, "y": _pct(row, "waiting_frac"),
          "low": _pct(row, "waiting_low_frac"), "high": _pct(row, "waiting_high_frac")}
         for code in drawn for row in steps[code, "PUNTUAL"] if row["waiting_low_frac"] is not None and row["waiting_high_frac"] is not None
@@ -521,7 +522,7 @@ def survival(desk: Desk) -> Figure | None:
     title = (
         say("figures.survival.title", parts=say("words.and").join(parts)) if parts else say("figures.survival.question")
     )
-    if not points:
+    if len(points) == len(names):
         return desk.figure("survival", SURVIVAL, title=title, note=say("figures.survival.note"), table=table)
     chart = charts.curves(
         points, x_title=say("figures.survival.x_axis"), y_title=say("figures.survival.y_axis"), form=",.0f", names=names
