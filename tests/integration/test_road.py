@@ -146,7 +146,7 @@ def test_no_identity_leaves_the_vault(house):
         rows = connection.execute(f'SELECT * FROM "{schema}"."{table}"').to_arrow_table()
         texts.append((f"{schema}.{table}", pl.from_arrow(rows).write_json()))
     connection.close()
-    for path in (house / "releases" / "latest").iterdir():
+    for path in (house / "releases" / "latest").rglob("*"):
         if path.suffix in (".csv", ".html", ".json", ".md", ".txt"):
             texts.append((path, path.read_text(encoding="utf-8-sig")))
     for where, text in texts:
@@ -278,14 +278,10 @@ def test_the_report_says_that_data_are_simulated_only_when_they_are(house, setti
     assert "minem_production" in text and "SIMULADOS" not in text
 
 
-def test_the_page_and_package_of_the_release(latest):
-    page = (latest / "index.html").read_text(encoding="utf-8")
-    assert (
-        page.count('<svg role="img" aria-label=') == 2
-        and "3,269.5 t" in page
-        and "<script" not in page
-        and "http" in page
-    )
+def test_the_site_and_package_of_the_release(latest):
+    page = (latest / "invisible.html").read_text(encoding="utf-8")
+    assert page.count('role="img" aria-label=') >= 3 and "3\u00a0269,5" in page and "<script" not in page
+    assert "3,269.5" in (latest / "en" / "invisible.html").read_text(encoding="utf-8")
     assert json.loads((latest / "datapackage.json").read_text())["version"] == latest.resolve().name.removeprefix("v")
 
 

@@ -77,8 +77,9 @@ def test_the_same_inputs_give_the_same_bytes(settings, published, tmp_path):
         other, {"pub_copper_price": prices(2, 1), "pub_copper_production": production(("11", "ICA"), ("02", "ÁNCASH"))}
     )
     again = release.publish(other)
-    for path in published.path.iterdir():
-        assert path.read_bytes() == (again.path / path.name).read_bytes(), path.name
+    for path in published.path.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (again.path / path.relative_to(published.path)).read_bytes(), path.name
 
 
 def test_nothing_changed_means_no_release(settings, published):
@@ -94,7 +95,8 @@ def test_a_release_is_read_only_and_its_checksums_hold(published):
         assert hashlib.sha256((published.path / name).read_bytes()).hexdigest() == digest
         assert (published.path / name).stat().st_mode & 0o222 == 0
     listed = {line.split("  ")[1] for line in (published.path / "SHA256SUMS").read_text().splitlines()}
-    assert listed == {p.name for p in published.path.iterdir()} - {"SHA256SUMS"}
+    held = {p.relative_to(published.path).as_posix() for p in published.path.rglob("*") if p.is_file()}
+    assert listed == held - {"SHA256SUMS"}
 
 
 def test_a_tampered_release_is_not_built_upon(settings, published):
@@ -143,7 +145,7 @@ def test_the_data_package_is_valid_for_frictionless(published):
 
 
 def test_frictionless_would_see_a_wrong_value(published, tmp_path):
-    for path in published.path.iterdir():
+    for path in (p for p in published.path.iterdir() if p.is_file()):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     csv = tmp_path / "pub_copper_production.csv"
     csv.write_text(csv.read_text(encoding="utf-8-sig").replace("PPM", "XXX"), encoding="utf-8-sig")
@@ -230,7 +232,7 @@ def test_changes_of_equal_frames_are_none():
 
 def test_a_killed_release_leaves_the_previous_one(settings, published, monkeypatch):
     warehouse(settings, {"pub_copper_price": prices(1)})
-    monkeypatch.setattr(release.page, "render", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(release.site, "write", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         release.publish(settings)
     assert release.versions(settings.releases) == ["v2025.12.1"]

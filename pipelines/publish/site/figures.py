@@ -39,6 +39,7 @@ class Figure:
     name: str
     product: str
     is_synthetic: bool
+    badge: str
     title: str
     note: str
     picture: str
@@ -87,20 +88,23 @@ class Desk:
 
     def figure(
         self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str = "",
-        headline: str = "", sources: tuple[str, ...] = (), more: str = "",
+        headline: str = "", sources: tuple[str, ...] = (), more: str = "", badge: str = "",
     ) -> Figure:  # fmt: skip
-        """Args: sources, slugs of the measured rows' sources if they are not all that the product is made from; more, said after them."""
-        slugs = sources or contracts.contract(product).published_from
-        told = (
-            [self.say("site.simulated_source")]
-            if self.is_synthetic
-            else sorted({get_source(s).attribution for s in slugs})
-        )
-        told += [more] if more else []
-        kind = "simulado" if self.is_synthetic else "medido"
+        """A figure with its source line.
+
+        Args:
+            sources: slugs of the measured rows' sources, if they are not all that the product is made from.
+            more: said after the sources.
+            badge: what kind of rows they are, if neither measured nor simulated says it.
+        """
+        say = self.say
+        used = [get_source(slug) for slug in sources or contracts.contract(product).published_from]
+        held = [s for s in used if f"{s.title_es}: {s.attribution}" in self.edition.attributions] or used
+        told = [say("site.simulated_source")] if self.is_synthetic else sorted({s.attribution for s in held})
+        line = say("site.source", sources="; ".join([*told, more] if more else told), version=self.edition.version)
+        kind, badge_of_kind = ("simulado", "site.simulated") if self.is_synthetic else ("medido", "site.measured")
         return Figure(
-            f"{name}-{kind}", product, self.is_synthetic, title, note, picture, table,
-            self.say("site.source", sources="; ".join(told), version=self.edition.version), period, headline,
+            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, picture, table, line, period, headline
         )  # fmt: skip
 
     def reserved(self, name: str, product: str, period: str, table: Table) -> Figure:
@@ -718,7 +722,7 @@ def _official_and_claims(desk: Desk, say: Language, rows: list[Row]) -> Figure:
     chart = charts.ranges(drawn, title=say("words.copper_axis"), form=",.0f") if drawn else None
     return desk.figure(
         "invisible", INVISIBLE, title=title, note=note, table=table, picture=desk.drawing(chart, title) if chart else "",
-        sources=("minem_production",), more=say("figures.invisible.claims_source") if claims else "",
+        sources=("minem_production",), **({"more": say("figures.invisible.claims_source"), "badge": say("site.claimed")} if claims else {}),
         period=str(year or ""), headline=say.tonnes(declared) if declared else "",
     )  # fmt: skip
 
