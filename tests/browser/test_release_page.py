@@ -1,4 +1,4 @@
-"""The published page and the run's report in a headless browser, without a network, on a wide and a narrow screen."""
+"""The release's site and the run's report in a headless browser, without a network, on a wide and a narrow screen."""
 
 import html
 import json
@@ -9,34 +9,82 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.publish.site import pages
+
 pytestmark = pytest.mark.browser
 
-#: Evaluated in the page once it has loaded; what it finds becomes the text of one element.
+PAGES = [f"{folder}{name}.html" for folder in ("", "en/") for name in pages.NAMES]
+#: Evaluated in the page once it has loaded, with every fold open; what it finds goes to the page around it.
 PROBE = """
 <script>
 const told = [];
 addEventListener("error", e => told.push(String(e.message || e.target.src)), true);
+console.error = (...words) => told.push(words.join(" "));
+const all = what => [...document.querySelectorAll(what)];
+const light = colour => {
+  const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const ground = e => {
+  for (; e; e = e.parentElement) {
+    const colour = getComputedStyle(e).backgroundColor;
+    if (!/, 0\\)$/.test(colour)) return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+const pale = () => {  // texts that do not stand out 4.5 to 1
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const e = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+    if (!text || e.closest("svg, script, style") || !e.checkVisibility()) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) found.push(text.slice(0, 40));
+  }
+  return found;
+};
+const unseen = () => all("a[href], summary, input, [tabindex='0']").filter(e => e.checkVisibility()).filter(e => {
+  e.focus();
+  const hidden = e.classList.contains("skip") ? e.getBoundingClientRect().left < 0 : getComputedStyle(e).outlineStyle === "none";
+  return document.activeElement !== e || hidden;
+}).map(e => e.outerHTML.slice(0, 80));
+const search = words => {
+  const input = document.getElementById("palabra");
+  if (!input) return null;
+  input.value = words;
+  input.dispatchEvent(new Event("input", {bubbles: true}));
+  return {
+    rows: all(".dictionary tbody tr").filter(r => !r.hidden && r.checkVisibility()).map(r => r.cells[0].textContent),
+    tables: all(".product").filter(p => !p.hidden).map(p => p.id), said: document.getElementById("hallado").textContent,
+  };
+};
 addEventListener("load", () => {
-  const shown = document.createElement("pre");
-  shown.id = "probe";
-  shown.textContent = JSON.stringify({
-    errors: told,
+  all("details").forEach(d => d.open = true);
+  parent.postMessage(JSON.stringify({
     loaded: performance.getEntriesByType("resource").map(r => r.name),
     page_width: document.documentElement.scrollWidth,
     screen_width: document.documentElement.clientWidth,
     title: document.title,
     language: document.documentElement.lang,
     text: document.body.innerText,
-    drawings: [...document.querySelectorAll("svg[role=img]")].map(s => ({
-      label: s.getAttribute("aria-label"), width: s.getBoundingClientRect().width,
+    drawings: all("svg").map(s => ({
+      role: s.getAttribute("role"), label: s.getAttribute("aria-label"), width: s.getBoundingClientRect().width,
       marks: s.querySelectorAll("path,rect,line,circle").length})),
-    links: [...document.querySelectorAll("a[href]")].map(a => a.getAttribute("href")),
-    unlabelled: [...document.querySelectorAll("img:not([alt]), table:not(:has(th))")].length,
-  });
-  document.body.append(shown);
+    links: all("a[href]").map(a => a.getAttribute("href")),
+    switch: Object.fromEntries(all(".languages a").map(a => [a.hreflang, a.getAttribute("href")])),
+    unlabelled: all("img:not([alt]), table:not(:has(th))").length,
+    pale: pale(), unseen: unseen(),
+    searched: search("MÁRGENES bruto"), nothing: search("zzzz"), everything: search(""),
+    errors: told,
+  }), "*");
 });
 </script>
 """
+#: A headless window is never narrower than 500 pixels; a frame is.
+FRAME = """<!doctype html><body style="margin:0"><iframe src="{name}" style="border:0;width:{width}px;height:900px"></iframe><script>
+addEventListener("message", e => {{
+  const shown = document.createElement("pre"); shown.id = "probe"; shown.textContent = e.data; document.body.append(shown);
+}});
+</script>"""
 
 
 def browser() -> str:
@@ -45,19 +93,22 @@ def browser() -> str:
 
 
 def probe(page: Path, folder: Path, width: int) -> dict:
-    """What the page is, once a browser has loaded it from `folder` on a screen of this width."""
-    copy = folder / f"probed-{width}.html"
+    """What the page is, once a browser has loaded it beside itself on a screen of this width; `folder` is the browser's own."""
+    copy, frame = page.with_name(f"probed-{page.name}"), page.with_name(f"frame-{page.name}")
     copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{PROBE}", 1), encoding="utf-8")
+    frame.write_text(FRAME.format(name=copy.name, width=width), encoding="utf-8")
     done = subprocess.run(
         [
             browser(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
             "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}",
-            f"--window-size={width},900", "--virtual-time-budget=3000", "--dump-dom", copy.as_uri(),
+            "--window-size=1300,900", "--virtual-time-budget=3000", "--dump-dom", frame.as_uri(),
         ],
         capture_output=True,
         text=True,
         timeout=120,
     )  # fmt: skip
+    copy.unlink()
+    frame.unlink()
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stderr[-2000:]
     return json.loads(html.unescape(found[1]))
@@ -65,37 +116,85 @@ def probe(page: Path, folder: Path, width: int) -> dict:
 
 @pytest.fixture(scope="module")
 def released(house, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("released")
-    shutil.copytree(house / "releases" / "latest", folder / "release")
-    (folder / "release").chmod(0o755)
-    return folder / "release"
+    folder = tmp_path_factory.mktemp("released") / "release"
+    shutil.copytree(house / "releases" / "latest", folder)
+    for path in (folder, folder / "en"):
+        path.chmod(0o755)
+    return folder
 
 
-@pytest.mark.parametrize("width", [1280, 500])
-def test_the_page_loads_alone_and_fits(released, width):
-    seen = probe(released / "index.html", released, width)
-    assert seen["errors"] == [] and seen["loaded"] == []
-    assert seen["page_width"] <= seen["screen_width"] == width
-    assert seen["language"] == "es" and "Antawasi v2025.12.1" in seen["title"] and seen["unlabelled"] == 0
+@pytest.fixture(scope="module")
+def seen(released, tmp_path_factory):
+    """The probe of a page, made once."""
+    own, known = tmp_path_factory.mktemp("browser"), {}
+
+    def look(page: str, width: int = 1200) -> dict:
+        if (page, width) not in known:
+            known[page, width] = probe(released / page, own, width)
+        return known[page, width]
+
+    return look
 
 
-def test_the_page_shows_its_figures_and_numbers(released):
-    seen = probe(released / "index.html", released, 1280)
-    assert len(seen["drawings"]) == 2
-    for drawing in seen["drawings"]:
-        assert drawing["label"] and drawing["width"] > 300 and drawing["marks"] > 10
-    assert "3,269.5 t" in seen["text"] and "SIMULADOS" not in seen["text"]
-    assert "MINEM" in seen["text"] and "CC BY 4.0" in seen["text"]
+@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_alone_and_fits(seen, page, width):
+    found = seen(page, width)
+    assert found["errors"] == [] and found["loaded"] == []
+    assert found["page_width"] <= found["screen_width"] == width
+    assert found["language"] == ("en" if page.startswith("en/") else "es") and "Antawasi v2" in found["title"]
+    assert found["unlabelled"] == 0 and found["pale"] == []
+    for drawing in found["drawings"]:
+        assert drawing["role"] == "img" and drawing["label"] and drawing["width"] > 250 and drawing["marks"] > 3
 
 
-def test_every_link_of_the_page_leads_to_a_file_of_the_release(released):
-    links = [link for link in probe(released / "index.html", released, 1280)["links"] if "://" not in link]
-    local = {link for link in links if not link.startswith("#")}
-    assert {"pub_copper_production.csv", "pub_copper_price.xlsx", "antawasi_public.duckdb"} <= local
-    assert [link for link in sorted(local) if not (released / link).is_file()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_what_the_keyboard_reaches_can_be_seen(seen, page):
+    assert seen(page)["unseen"] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_the_switch_keeps_the_page(seen, released, page):
+    found, here = seen(page), (released / page).parent
+    local = {link.partition("#")[0] for link in found["links"] if "://" not in link} - {""}
+    assert [link for link in sorted(local) if not (here / link).is_file()] == []
+    for language, link in found["switch"].items():
+        target = here / link
+        assert target.name == Path(page).name and f'<html lang="{language}">' in target.read_text(encoding="utf-8")
+    assert set(found["switch"]) == {"es", "en"}
+
+
+def test_pages_show_their_figures_and_numbers(seen):
+    told = {
+        page: seen(page)["text"].replace("\u00a0", " ")
+        for page in ("index.html", "invisible.html", "en/invisible.html")
+    }
+    assert (
+        "5 263 t" in told["index.html"]
+        and "5 263,2 t" in told["invisible.html"]
+        and "5,263.2 t" in told["en/invisible.html"]
+    )
+    assert "DATOS SIMULADOS" in told["index.html"].upper()
+    drawn = {name: len(seen(f"{name}.html")["drawings"]) for name in pages.WITH_FIGURES}
+    assert drawn["invisible"] >= 3 and drawn["precio"] >= 1
+
+
+@pytest.mark.parametrize("page", ["datos.html", "en/datos.html"])
+def test_the_search_finds_tables_columns_and_descriptions(seen, page):
+    found = seen(page)
+    if page == "datos.html":  # capitals and order do not matter, and words may stand in table and column apart
+        assert {"gross_margin_usd", "gross_margin_usd_per_t"} <= set(found["searched"]["rows"])
+        assert found["searched"]["tables"] == ["pub_value_chain_margin"]
+        assert found["searched"]["said"].endswith(f" {len(found['searched']['rows'])}")
+    assert found["nothing"]["rows"] == [] == found["nothing"]["tables"]
+    assert len(found["everything"]["tables"]) >= 2 and found["everything"]["said"] == ""
+    assert {"pub_copper_production.csv", "pub_copper_price.xlsx", "antawasi_public.duckdb"} <= {
+        Path(link).name for link in found["links"]
+    }
 
 
 def test_the_report_of_the_run_loads_alone(house, tmp_path):
-    seen = probe(house / "reports" / "report.html", tmp_path, 1280)
-    assert seen["errors"] == [] and seen["loaded"] == [] and seen["page_width"] <= seen["screen_width"]
-    assert "minem_production" in seen["text"]
+    copy = shutil.copy(house / "reports" / "report.html", tmp_path)
+    found = probe(Path(copy), tmp_path, 1280)
+    assert found["errors"] == [] and found["loaded"] == [] and found["page_width"] <= found["screen_width"]
+    assert "minem_production" in found["text"]
