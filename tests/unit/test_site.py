@@ -377,7 +377,7 @@ def test_titles_answer_from_the_data(found):
     assert "Of each US$100 of FOB, the trader keeps 40 and the mine operator keeps 34" in text_of(
         found["en/margenes.html"]
     )
-    assert "En planta se paga 45 % del valor LME del cobre y 66 % del netback y 116 % de la tarifa pública" in text_of(
+    assert "En planta se paga 45 % del valor LME del cobre, 66 % del netback y 116 % de la tarifa pública" in text_of(
         found["precio.html"]
     )
     assert "de cada 100 inscripciones 69 aún no tienen el instrumento ambiental presentado" in text_of(

@@ -49,7 +49,7 @@ def bars(
         .encode(x="at:Q", y=y, text="text:N"),
     ]
     if mark:
-        layers.append(base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(mark)))
+        layers.insert(0, base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(mark)))
     drawn = alt.layer(*layers)
     if "group" not in rows[0]:
         return drawn.properties(data=_data(rows))

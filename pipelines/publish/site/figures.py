@@ -188,7 +188,7 @@ def waterfall(desk: Desk) -> Figure | None:
         )
         for code in largest
     ]
-    title = say("figures.waterfall.title", parts=say("words.and").join(told))
+    title = say("figures.waterfall.title", parts=say.listed(told))
     table = Table(headers, [
         [say("words.lme_contained"), say.number(london), say.percent(london / fob, 1)],
         [say("words.between_london_and_fob"), say.number(fob - london), say.percent((fob - london) / fob, 1)],
@@ -324,10 +324,10 @@ def paid(desk: Desk) -> Figure | None:
     kind = next(code for code in ("ORE_AT_PLANT", *kinds) if any(of_kind == code for of_kind, _ in shown))
     title = say(
         "figures.paid.title", stage=say.coded("kinds_in_a_sentence", kind),
-        parts=say("words.and").join(
+        parts=say.listed([
             say("figures.paid.part", share=say.percent(shown[kind, d]), denominator=say.coded("denominators_in_a_sentence", d))
             for d in denominators if (kind, d) in shown
-        ),
+        ]),
     )  # fmt: skip
     chart = charts.bars(drawn, title=say("figures.paid.axis"), form=",.0f", mark=100)
     london = shown.get(("ORE_AT_PLANT", "LME_CONTAINED"))
@@ -366,12 +366,13 @@ def _share_map(desk: Desk, name: str, product: str, rows: list[Row], period: str
         f"figures.{name}.title" if most is not least else f"figures.{name}.title_one",
         most=desk.place(most), most_value=say.percent(most[column]), least=desk.place(least), least_value=say.percent(least[column]),
     )  # fmt: skip
-    quarters = [(part / 4, say("words.up_to", value=say.percent(part / 4))) for part in (1, 2, 3)]
+    quarters = [say.percent(part / 4) for part in range(5)]
+    classes = [(part / 4, say("words.from_to", low=quarters[part - 1], high=quarters[part])) for part in (1, 2, 3)]
     picture = peru.draw(
         f"{name}-{desk.is_synthetic:d}",
         {code: (float(row[column]), say.percent(row[column])) if is_shown(row) else (None, "")
          for code, row in places.items() if not is_shown(row) or row[column] is not None},
-        classes=[*quarters, (float("inf"), say("words.more_than", value=say.percent(0.75)))],
+        classes=[*classes, (float("inf"), say("words.more_than", value=quarters[3]))],
         label=title, hidden=say("site.hidden"), absent=say("site.no_data"), watermark=desk.watermark,
     )  # fmt: skip
     return desk.figure(name, product, title=title, note=note, table=table, picture=picture, more=peru.attribution())
@@ -523,9 +524,7 @@ def survival(desk: Desk) -> Figure | None:
         say("figures.survival.part", value=say.of_hundred(row["waiting_frac"]), milestone=say.coded("milestones_in_a_sentence", code))
         for code in drawn if code != "IGAFOM_APROBADO" and (row := at(code, "PUNTUAL", 5))
     ]  # fmt: skip
-    title = (
-        say("figures.survival.title", parts=say("words.and").join(parts)) if parts else say("figures.survival.question")
-    )
+    title = say("figures.survival.title", parts=say.listed(parts)) if parts else say("figures.survival.question")
     if len(points) == len(names):
         return desk.figure("survival", SURVIVAL, title=title, note=say("figures.survival.note"), table=table)
     chart = charts.curves(
@@ -816,7 +815,8 @@ def production_map(desk: Desk) -> Figure | None:
     picture = peru.draw(
         f"production_map-{desk.is_synthetic:d}",
         {code: (float(row["copper_t"]), say.number(row["copper_t"])) for code, row in declared.items()},
-        classes=[*((float(most), say("words.up_to", value=say.tonnes(most))) for most in (10, 100, 1000)),
+        classes=[*((float(most), say("words.tonnes_from_to", low=say.number(least), high=say.number(most)))
+                   for least, most in ((0, 10), (10, 100), (100, 1000))),
                  (float("inf"), say("words.more_than", value=say.tonnes(1000)))],
         label=title, hidden=say("site.hidden"), absent=say("words.not_reported"), watermark=desk.watermark,
     )  # fmt: skip

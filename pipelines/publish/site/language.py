@@ -67,6 +67,11 @@ class Language:
         """A place's name with its accents; the data's own where the texts do not list the code."""
         return self.coded("places", code, name)
 
+    def listed(self, parts: list[str]) -> str:
+        """Parts as a sentence tells them: a, b and c."""
+        *first, last = parts
+        return self("words.and").join([", ".join(first), last]) if first else last
+
     # --- values ---------------------------------------------------------------------------------
 
     def number(self, value: Number, decimals: int = 0) -> str:
