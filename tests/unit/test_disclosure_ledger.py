@@ -7,7 +7,6 @@ import stat
 import numpy as np
 import polars as pl
 import pytest
-from disclosure_worlds import ALL_TABLES, YEAR_END, Atoms, extreme, product, rows, sector
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from pipelines.disclosure.control import protect
 from pipelines.disclosure.sensitivity import assess
 from pipelines.disclosure.suppress import NoPattern, suppress
 from pipelines.errors import AntawasiError, PublishRefused
+from tests.unit.disclosure_worlds import ALL_TABLES, YEAR_END, Atoms, extreme, product, rows, sector
 
 EMPTY = pl.DataFrame(schema=ledger.SCHEMA)
 MONTHS = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER", "MONTH")),)
@@ -168,7 +168,7 @@ def test_a_sensitive_cell_that_fills_up_stays_hidden_and_protected():
 
 
 def test_hidden_cells_of_which_nothing_is_left_are_not_shown_as_zeros():
-    before, past = first_release()
+    _, past = first_release()
     emptied = FIRST.filter((pl.col("ubigeo_code") != "02") | (pl.col("month") != dt.date(2025, 2, 1)))
     carried = ledger.carry(assessed(emptied), past)
     row = carried.frame.filter(
@@ -257,6 +257,6 @@ def test_what_is_published_has_nulls_where_hidden_and_nothing_of_why():
 def test_a_pattern_that_attacks_break_does_not_leave_the_house(monkeypatch):
     monkeypatch.setattr(control.suppress, "suppress", lambda cells, relations: cells)
     with pytest.raises(
-        PublishRefused, match="1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
+        PublishRefused, match=r"1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
     ):
         protect(product(MONTHS, ("usd",)), FIRST, MARCH, "v1", EMPTY)

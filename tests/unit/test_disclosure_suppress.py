@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, exposed, product, rows, sector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -17,6 +16,7 @@ from pipelines.disclosure.linear import Relation, system
 from pipelines.disclosure.loss import by_table, plain
 from pipelines.disclosure.sensitivity import assess
 from pipelines.disclosure.suppress import NoPattern, suppress
+from tests.unit.disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, exposed, product, rows, sector
 
 SECTORS = {
     "seed": st.integers(0, 10**6),
@@ -160,7 +160,9 @@ def test_where_everything_around_is_fixed_the_error_names_the_cells_and_the_reme
     """Two districts and the nation, of which the larger district is out already."""
     cells = assessed(row_of_two(third=0), DISTRICTS)
     is_fixed = pl.col("is_fixed") | (pl.col("geo_code") == "010102")
-    with pytest.raises(NoPattern, match="1 sensitive cells cannot be hidden.*010101/2025/all.*publish coarser") as told:
+    with pytest.raises(
+        NoPattern, match=r"1 sensitive cells cannot be hidden.*010101/2025/all.*publish coarser"
+    ) as told:
         suppress(dataclasses.replace(cells, frame=cells.frame.with_columns(is_fixed.alias("is_fixed"))))
     assert told.value.cells == (("010101", "2025", ""),)
 
@@ -295,7 +297,7 @@ def test_an_identity_across_cells_that_tells_a_hidden_cell_is_found():
 def test_an_identity_that_the_data_break_or_that_names_no_cell_is_refused():
     cells = assessed(row_of_two(), DISTRICTS)
     cell = ("010101", "2025", "")
-    with pytest.raises(CellsRefused, match="does not hold in the data: 20. Expected: 21 to 21"):
+    with pytest.raises(CellsRefused, match=r"does not hold in the data: 20. Expected: 21 to 21"):
         suppress(cells, [Relation(((cell, "usd", 1),), low=21, high=21)])
     with pytest.raises(CellsRefused, match="which the product does not have"):
         suppress(cells, [Relation(((("010101", "2025-01", ""), "usd", 1),))])
