@@ -241,6 +241,12 @@ def test_the_same_release_twice_another_file_and_too_many_decimals_are_refused(t
         ledger.append(EMPTY, dataclasses.replace(hidden, scales={"usd": 7}), "v1")
 
 
+def test_a_product_keeps_its_measures():
+    _, past = first_release()
+    with pytest.raises(AntawasiError, match=r"measures \['t', 'usd'\]; the ledger has \['usd'\].*What to do"):
+        ledger.carry(assess(aggregate(product(MONTHS), FIRST, MARCH)), past)
+
+
 # --- control -------------------------------------------------------------------------------------------
 
 
