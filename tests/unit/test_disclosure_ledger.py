@@ -62,7 +62,9 @@ def test_what_was_hidden_stays_hidden_and_what_was_published_stays_published():
     before, past = first_release()
     alone = suppress(assessed(LATE))
     assert hidden_in(alone) == {("01", "2025-01"), ("01", "2025-03"), ("02", "2025-01"), ("02", "2025-03")}
-    bound = suppress(ledger.carry(assessed(LATE), past))
+    carried = ledger.carry(assessed(LATE), past)
+    assert hidden_in(carried) == hidden_in(before)
+    bound = suppress(carried)
     assert hidden_in(bound) == hidden_in(before)
     assert attack.audit(bound) == ()
 
@@ -79,6 +81,18 @@ def test_two_patterns_that_hold_alone_are_broken_by_subtraction_together():
     frame = frame.with_columns(pl.when(is_now).then("alone").otherwise("status").alias("status")).drop("alone")
     findings = attack.audit(dataclasses.replace(carried, frame=frame))
     assert ("01", "2025-01", "DIFFERENCING", 40) in {(f.geo_code, f.time_code, f.attack, int(f.low)) for f in findings}
+
+
+def test_a_cell_that_appears_between_hidden_ones_is_the_difference_of_two_totals():
+    """01 and 02 shelter one another in both releases and would shelter 04 too; but the nation had 70 less before 04 came in."""
+    tables = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER",)),)
+    base = holdings({"01": (40,), "02": (60,), "03": (500,)})
+    first = suppress(assessed(base, tables=tables))
+    assert hidden_in(first) == {("01", "2025Q1"), ("02", "2025Q1")}
+    late = assessed(pl.concat([base, rows(("04", 1, "lone", "b", 70, 1))]), tables=tables)
+    assert hidden_in(suppress(late)) == {("01", "2025Q1"), ("02", "2025Q1"), ("04", "2025Q1")}
+    with pytest.raises(NoPattern, match="04/2025Q1/all"):
+        suppress(ledger.carry(late, ledger.append(EMPTY, first, "v1")))
 
 
 def together(now: Cells, was: Cells, new: pl.DataFrame, old: pl.DataFrame) -> list:
