@@ -169,9 +169,9 @@ def test_where_everything_around_is_fixed_the_error_names_the_cells_and_the_reme
 
 
 def test_what_is_hidden_anyway_shelters_before_anything_else_is_hidden():
-    """20 beside a sensitive 40 (4 holdings of 10) and a free 30 (5 of 6): the sensitive ones shelter one another."""
+    """Two sensitive 40 (4 holdings of 10) and a free 30 (5 of 6): the sensitive ones shelter one another, though 30 is less."""
     third = rows(*(("010103", 1, f"c{n}", f"bc{n}", 6, 6) for n in range(5)))
-    cells = assessed(pl.concat([row_of_two(beside=4, third=0), third]), DISTRICTS)
+    cells = assessed(pl.concat([row_of_two(sensitive=4, beside=4, third=0), third]), DISTRICTS)
     assert statuses(suppress(cells)) == statuses(cells)
     assert {cell[0] for cell, status in statuses(cells).items() if status == "C"} == {"010101", "010102"}
 
@@ -379,6 +379,16 @@ def test_a_price_beside_a_published_part_tells_the_other_part(half_step):
     assert found["usd"][0] == expected[0]
     assert abs(found["usd"][1] - 3000) <= 20 * half_step
     assert abs(found["usd"][2] - 3000) <= 20 * half_step
+
+
+@pytest.mark.parametrize("seed", [20, 21])
+def test_where_the_prices_of_hidden_cells_are_out_their_parts_are_protected_all_the_same(seed):
+    contributions = sector(seed, 8, 60).with_columns(((pl.col("usd") + 2) // 3 + pl.col("usd") % 3).alias("t"))
+    cells = assessed(contributions, ALL_TABLES[:2])
+    sensitive = cells.frame.filter(pl.col("status") == "C").select(*COORDINATES, pl.col("usd") / pl.col("t"))
+    prices = sensitive.with_columns(pl.col("usd").round(2).cast(pl.Decimal(18, 2)).alias("ratio"))
+    told = attack.ratio_relations(prices, "usd", "t", Decimal("0.005"))
+    assert attack.audit(suppress(cells, told), told) == ()
 
 
 # --- what it costs -------------------------------------------------------------------------------------
