@@ -336,6 +336,8 @@ class _Audit:
     def _told_by(self, pair: int, sign: int, holdings: Iterable[int]) -> Finding | None:
         private = self._system.value[pair] - self._system.floor[pair]
         for holding in sorted(holdings):
+            if self._insiders.is_alone(holding, pair):
+                continue
             own = self._insiders.own(holding, pair)
             need = insider_need(self._need[sign][pair], own, private - own)
             if need <= 0:

@@ -125,9 +125,10 @@ class Cells:
 
 
 def last_publishable_month(product: Product, as_of: dt.date) -> dt.date:
-    """First day of the last month that is over on `as_of` and, at the pit, was `pit_delay_months` ago."""
+    """First day of the last month that is over at the end of `as_of` and, at the pit, was `pit_delay_months` ago."""
     delay = parameters().pit_delay_months.value if product.is_pit_level else 0
-    months = as_of.year * 12 + as_of.month - 1 - 1 - delay
+    next_day = as_of + dt.timedelta(days=1)
+    months = next_day.year * 12 + next_day.month - 1 - 1 - delay
     return dt.date(months // 12, months % 12 + 1, 1)
 
 

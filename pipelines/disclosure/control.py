@@ -60,9 +60,9 @@ def protect(
     held_back: list[Coordinates] = []
     rows = contributions
     while True:
-        assessed = sensitivity.assess(cells.aggregate(product, rows, last_month, waived))
+        aggregated = cells.aggregate(product, rows, last_month, waived)
         try:
-            hidden = suppress.suppress(ledger.carry(assessed, past), relations)
+            hidden = _hidden(aggregated, past, relations)
             break
         except suppress.NoPattern as failure:
             areas = _to_hold_back(failure, product, rows, past, released)
@@ -79,6 +79,14 @@ def protect(
             "What to do: publish coarser tables."
         )
     return Protected(published(hidden), hidden, rows, tuple(held_back), ledger.append(past, hidden, release))
+
+
+def _hidden(aggregated: Cells, past: pl.DataFrame, relations: Sequence[Relation]) -> Cells:
+    """Suppressed cells. Totals of the nation stay, unless nothing else protects a sensitive cell: a sector of few parties."""
+    try:
+        return suppress.suppress(ledger.carry(sensitivity.assess(aggregated), past), relations)
+    except suppress.NoPattern:
+        return suppress.suppress(ledger.carry(sensitivity.assess(aggregated, national_stays=False), past), relations)
 
 
 def published(hidden: Cells) -> pl.DataFrame:

@@ -217,6 +217,11 @@ class Insiders:
         """Holdings that have a part in any of these pairs."""
         return set(self._holding[np.isin(self._cell, pairs // self._k)].tolist())
 
+    def is_alone(self, holding: int, pair: int) -> bool:
+        """Whether nobody else has a part in the pair's cell: then it tells the holding nothing."""
+        cell = pair // self._k
+        return bool(self.is_sole[cell]) and int(self._holding[self._start[cell]]) == holding
+
     def contradicted(self, pairs: np.ndarray, x: np.ndarray) -> set[int]:
         """Holdings that know better than values x of these pairs, none of them true: sole ones, and larger own parts."""
         found: set[int] = set()

@@ -17,11 +17,11 @@ FEW_HOLDINGS, SUPPLIER_P, BUYER_P, BUYER_SHARE = "FEW_HOLDINGS", "SUPPLIER_P", "
 c = pl.col
 
 
-def assess(cells: Cells) -> Cells:
+def assess(cells: Cells, national_stays: bool = True) -> Cells:
     """Add `status` (A or C; D for linking cells), `reasons` (codes) and of each measure m `m_need_low` and `m_need_up`.
 
-    Also `is_fixed`: must stay as it is (totals of the nation that are free, and what is public already); `is_told` and
-    `release`: what past releases told, False and null here (see `ledger.carry`).
+    Also `is_fixed`: must stay as it is (totals of the nation that are free, if `national_stays`, and what is public already);
+    `is_told` and `release`: what past releases told, False and null here (see `ledger.carry`).
 
     An attacker's interval for m must reach at least from m − m_need_low to m + m_need_up. By the p % rule that is
     p/100 · x1 − (total − x1 − x2) to each side (x1, x2: the largest and second-largest holding, or buyer); where a count
@@ -55,7 +55,7 @@ def assess(cells: Cells) -> Cells:
     )  # fmt: skip
     is_national = (c("geo_code") == "") & (c("sex_code") == "") & c("is_published")
     frame = frame.with_columns(
-        ((c("status") == FREE) & (is_national | ~is_private)).alias("is_fixed"),
+        ((c("status") == FREE) & ((is_national & pl.lit(national_stays)) | ~is_private)).alias("is_fixed"),
         pl.lit(False).alias("is_told"),
         pl.lit(None, pl.String).alias("release"),
     )

@@ -125,6 +125,8 @@ class _Search:
     def _against_insiders(self, pair: int, sign: int) -> None:
         first = self._worlds[pair, sign][0]
         for holding in sorted(self._insiders.contradicted(first.pairs, self._values(first, 1.0))):
+            if self._insiders.is_alone(holding, pair):
+                continue
             need = self._need[sign][pair]
             own = self._insiders.own(holding, pair)
             others = self._capacity[pair] - own
