@@ -21,6 +21,7 @@ from pipelines.disclosure.cells import (
     to_units,
 )  # fmt: skip
 from pipelines.disclosure.sensitivity import assess
+from pipelines.settings import PROJECT_ROOT
 from tests.unit.disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, product, rows, sector
 
 
@@ -170,6 +171,11 @@ def test_the_parameters_are_explained_in_both_languages_and_checked():
         assert explained.reason.en != explained.reason.es
     with pytest.raises(ValidationError):
         rules.Parameters.model_validate(told.model_dump() | {"least_holdings": told.p_pct.model_dump() | {"value": 2}})
+
+
+@pytest.mark.parametrize("language, page", [("en", "en/method.md"), ("es", "es/metodo.md")])
+def test_the_method_page_shows_the_parameters_as_they_are(language, page):
+    assert rules.markdown(language) in (PROJECT_ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 # --- which cells are sensitive -------------------------------------------------------------------------

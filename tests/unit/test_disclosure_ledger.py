@@ -280,3 +280,15 @@ def test_a_pattern_that_attacks_break_does_not_leave_the_house(monkeypatch):
         PublishRefused, match=r"1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
     ):
         protect(product(MONTHS, ("usd",)), FIRST, MARCH, "v1", EMPTY)
+
+
+def test_totals_of_the_nation_are_hidden_where_nothing_else_protects_a_sector_of_few():
+    """Five holdings of 10, of which one is alone in 02: it would take its own off the nation and know what 01 has."""
+    tables = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER",)),)
+    few = holdings({"01": (40,), "02": (10,)})
+    cells = assessed(few, tables=tables)
+    assert hidden_in(cells) == {("01", "2025Q1"), ("02", "2025Q1")}
+    with pytest.raises(NoPattern, match="from another holding"):
+        suppress(cells)
+    told = protect(product(tables, ("usd",)), few, MARCH, "v1", EMPTY)
+    assert hidden_in(told.cells) == {("", "2025Q1"), ("01", "2025Q1"), ("02", "2025Q1")}
