@@ -1,0 +1,172 @@
+{#
+  Appending files without rebuilding. Every table that appends keeps, in `registry_built_from`, what it was built from:
+  the files, the codes of the places that they name, and one digest of the rules (see int_registry__inputs). It is
+  written in the transaction that changes the table, so the two never disagree, wherever a build is killed. What a
+  table has to take in is what the inputs have and its own record has not. If the record holds anything that the inputs
+  do not hold any more (a file that came late moves the numbers of those after it, a corrected one has another digest,
+  a rule or a place reads otherwise), nothing can be appended and the table is built anew.
+#}
+{% macro registry_record() -%}
+{{ return(api.Relation.create(
+    database=this.database, schema='intermediate', identifier='registry_built_from', type='table'
+)) }}
+{%- endmacro %}
+
+{# dbt's own macro, which asks first whether a table with a record has to be built anew. #}
+{% macro should_full_refresh() -%}
+    {% set asked = config.get('full_refresh') %}
+    {% set asked = flags.FULL_REFRESH if asked is none else asked %}
+    {% if not asked and execute and config.get('meta', {}).get('keeps_record') %}
+        {{ return(registry_has_to_rebuild()) }}
+    {% endif %}
+    {{ return(asked) }}
+{%- endmacro %}
+
+{% macro registry_has_to_rebuild() -%}
+    {% set record = registry_record() %}
+    {% if not adapter.get_relation(record.database, record.schema, record.identifier) %}
+        {{ return(true) }}
+    {% endif %}
+    {% set found = run_query(registry_rebuild_reasons(record)) %}
+    {{ return(found is not none and found.rows[0][0] > 0) }}
+{%- endmacro %}
+
+{# How many inputs of this table are no longer what they were; 1 if it has no record. #}
+{% macro registry_rebuild_reasons(record) -%}
+select
+    count(*) filter (inputs.input_digest is null)
+    + case when count(*) = 0 then 1 else 0 end
+from {{ record }} as held
+left join {{ ref('int_registry__inputs') }} as inputs
+    on
+        held.input_kind = inputs.input_kind
+        and held.input_key = inputs.input_key
+        and held.input_digest = inputs.input_digest
+where held.table_name = '{{ this.identifier }}'
+{%- endmacro %}
+
+{# Hooks of a table that keeps a record: they run in the transaction that changes it. #}
+{% macro registry_keep_record() -%}
+create table if not exists {{ registry_record() }} (
+    table_name varchar not null,
+    input_kind varchar not null,
+    input_key varchar not null,
+    input_digest varchar not null
+);
+delete from {{ registry_record() }} where table_name = '{{ this.identifier }}';
+insert into {{ registry_record() }}
+select '{{ this.identifier }}', input_kind, input_key, input_digest from {{ ref('int_registry__inputs') }}
+{%- endmacro %}
+
+{# Files that are used and that this table has not taken in yet. #}
+{% macro registry_new_files() -%}
+(
+    select files.*
+    from {{ ref('int_registry__files') }} as files
+    where
+        files.is_used
+        and not exists (
+            select 1 from {{ registry_record() }} as held
+            where
+                held.table_name = '{{ this.identifier }}'
+                and held.input_kind = 'file'
+                and held.input_key = {{ registry_file_key('files') }}
+        )
+)
+{%- endmacro %}
+
+{% macro registry_file_key(alias) -%}
+concat_ws('|', {{ alias }}.is_synthetic, {{ alias }}.file_number)
+{%- endmacro %}
+
+{#
+  Registrations whose history the new files may change: listed otherwise than their newest interval says or not known
+  yet, missed by a whole file in which absence says something, or keyed otherwise because a new file shows a code for
+  a party and a right.
+#}
+{% macro registry_affected(new_files, listings, history, files, codes) -%}
+with new_files as (
+    select
+        new_files.is_synthetic,
+        new_files.file_number,
+        judged.is_complete and judged.absence_counts as tells_absence
+    from {{ new_files }} as new_files
+    inner join {{ files }} as judged
+        on new_files.is_synthetic = judged.is_synthetic and new_files.file_number = judged.file_number
+),
+
+newest as (
+    select * from {{ history }} as history
+    where is_current
+),
+
+new_codes as (
+    select codes.* from {{ codes }} as codes
+    inner join new_files on codes.is_synthetic = new_files.is_synthetic and codes.file_number = new_files.file_number
+)
+
+select
+    listings.registration_key,
+    listings.is_synthetic
+from {{ listings }} as listings
+left join newest
+    on listings.registration_key = newest.registration_key and listings.is_synthetic = newest.is_synthetic
+where
+    newest.registration_key is null
+    or not newest.is_listed
+    {% for column in registry_state_columns() -%}
+        or coalesce(listings.{{ column }} <> coalesce(newest.{{ column }}, ''), false)
+    {% endfor %}
+union
+select
+    newest.registration_key,
+    newest.is_synthetic
+from newest
+inner join new_files on newest.is_synthetic = new_files.is_synthetic and new_files.tells_absence
+left join {{ listings }} as listings
+    on
+        newest.registration_key = listings.registration_key
+        and newest.is_synthetic = listings.is_synthetic
+        and new_files.file_number = listings.file_number
+where
+    listings.registration_key is null
+    and newest.is_listed
+    and newest.key_method <> 'natural'
+    and coalesce(newest.status_code <> 'EXCLUIDO', true)
+union
+select
+    reinfo_key as registration_key,
+    is_synthetic
+from new_codes
+union
+-- the first code of a party and a right is no longer their only one
+select
+    codes.reinfo_key as registration_key,
+    codes.is_synthetic
+from new_codes
+inner join {{ codes }} as codes
+    on
+        new_codes.code_number = 2
+        and codes.code_number = 1
+        and new_codes.party_key = codes.party_key
+        and new_codes.right_code = codes.right_code
+        and new_codes.is_synthetic = codes.is_synthetic
+{%- endmacro %}
+
+{# Hook: what was read of files that the lake no longer holds. #}
+{% macro registry_forget_files() -%}
+delete from {{ this }} where landing_sha256 not in (
+    select landing_sha256 from {{ source('raw', 'lake_files') }} where table_name = 'reinfo__registrations'
+)
+{%- endmacro %}
+
+{# Hook: registrations without a code for whose party and right a new file shows one: their rows have that code now. #}
+{% macro registry_forget_natural() -%}
+delete from {{ this }}
+where key_method = 'natural' and (registration_key, is_synthetic) in (
+    select
+        {{ registry_natural_key('codes.party_key', 'codes.right_code', 'codes.code_number') }},
+        codes.is_synthetic
+    from {{ ref('int_registry__codes') }} as codes
+)
+{%- endmacro %}
