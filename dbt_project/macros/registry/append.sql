@@ -79,30 +79,63 @@ select '{{ this.identifier }}', input_kind, input_key, input_digest from {{ ref(
 concat_ws('|', {{ alias }}.is_synthetic, {{ alias }}.file_number)
 {%- endmacro %}
 
+{# Codes that the new files show first, each with the key that a row without it had (registry_natural_key). #}
+{% macro registry_new_codes(new_files, codes) -%}
+(
+    select
+        codes.*,
+        {{ registry_natural_key('codes.party_key', 'codes.right_code', 'codes.code_number') }} as natural_key
+    from {{ codes }} as codes
+    inner join {{ new_files }} as new_files
+        on codes.is_synthetic = new_files.is_synthetic and codes.file_number = new_files.file_number
+)
+{%- endmacro %}
+
+{#
+  Registrations that rows of old files are matched to otherwise now, because a new file shows a code for their party and
+  right: rows that had none have it, and where it is the second one the match to the first is a convention from now on.
+  `held` are rows of the table that appends, with the keys that they had.
+#}
+{% macro registry_rekeyed(new_files, held, codes) -%}
+with new_codes as {{ registry_new_codes(new_files, codes) }}
+
+select
+    new_codes.reinfo_key as registration_key,
+    new_codes.is_synthetic
+from new_codes
+inner join {{ held }} as held
+    on
+        new_codes.natural_key = held.registration_key
+        and new_codes.is_synthetic = held.is_synthetic
+        and held.key_method = 'natural'
+union
+select
+    codes.reinfo_key as registration_key,
+    codes.is_synthetic
+from new_codes
+inner join {{ codes }} as codes
+    on
+        new_codes.code_number = 2
+        and codes.code_number = 1
+        and new_codes.party_key = codes.party_key
+        and new_codes.right_code = codes.right_code
+        and new_codes.is_synthetic = codes.is_synthetic
+inner join {{ held }} as held
+    on
+        codes.reinfo_key = held.registration_key
+        and codes.is_synthetic = held.is_synthetic
+        and held.key_method = 'matched'
+{%- endmacro %}
+
 {#
   Registrations whose history the new files may change: listed otherwise than their newest interval says or not known
-  yet, missed by a whole file in which absence says something, or keyed otherwise because a new file shows a code for
-  a party and a right.
+  yet, missed by a whole file in which absence says something, or keyed otherwise (registry_rekeyed).
+  `listings` are the rows of the new files, `history` is the table that appends.
 #}
 {% macro registry_affected(new_files, listings, history, files, codes) -%}
-with new_files as (
-    select
-        new_files.is_synthetic,
-        new_files.file_number,
-        judged.is_complete and judged.absence_counts as tells_absence
-    from {{ new_files }} as new_files
-    inner join {{ files }} as judged
-        on new_files.is_synthetic = judged.is_synthetic and new_files.file_number = judged.file_number
-),
-
-newest as (
+with newest as (
     select * from {{ history }} as history
     where is_current
-),
-
-new_codes as (
-    select codes.* from {{ codes }} as codes
-    inner join new_files on codes.is_synthetic = new_files.is_synthetic and codes.file_number = new_files.file_number
 )
 
 select
@@ -122,7 +155,13 @@ select
     newest.registration_key,
     newest.is_synthetic
 from newest
-inner join new_files on newest.is_synthetic = new_files.is_synthetic and new_files.tells_absence
+inner join {{ new_files }} as new_files on newest.is_synthetic = new_files.is_synthetic
+inner join {{ files }} as judged
+    on
+        new_files.is_synthetic = judged.is_synthetic
+        and new_files.file_number = judged.file_number
+        and judged.is_complete
+        and judged.absence_counts
 left join {{ listings }} as listings
     on
         newest.registration_key = listings.registration_key
@@ -134,23 +173,7 @@ where
     and newest.key_method <> 'natural'
     and coalesce(newest.status_code <> 'EXCLUIDO', true)
 union
-select
-    reinfo_key as registration_key,
-    is_synthetic
-from new_codes
-union
--- the first code of a party and a right is no longer their only one
-select
-    codes.reinfo_key as registration_key,
-    codes.is_synthetic
-from new_codes
-inner join {{ codes }} as codes
-    on
-        new_codes.code_number = 2
-        and codes.code_number = 1
-        and new_codes.party_key = codes.party_key
-        and new_codes.right_code = codes.right_code
-        and new_codes.is_synthetic = codes.is_synthetic
+{{ registry_rekeyed(new_files, history, codes) }}
 {%- endmacro %}
 
 {# Hook: what was read of files that the lake no longer holds. #}
@@ -160,13 +183,15 @@ delete from {{ this }} where landing_sha256 not in (
 )
 {%- endmacro %}
 
-{# Hook: registrations without a code for whose party and right a new file shows one: their rows have that code now. #}
+{# Hook: keys of rows without a code for whose party and right a new file shows one: the rows have that code now. #}
 {% macro registry_forget_natural() -%}
+{% if is_incremental() -%}
 delete from {{ this }}
 where key_method = 'natural' and (registration_key, is_synthetic) in (
     select
-        {{ registry_natural_key('codes.party_key', 'codes.right_code', 'codes.code_number') }},
-        codes.is_synthetic
-    from {{ ref('int_registry__codes') }} as codes
+        natural_key,
+        is_synthetic
+    from {{ registry_new_codes(registry_new_files(), ref('int_registry__codes')) }} as new_codes
 )
+{%- endif %}
 {%- endmacro %}

@@ -9,9 +9,9 @@
   of a layout in which absence says something does not list it; `changed_after` is the date of the last file that
   showed the state before.
 
-  `keyed` are all rows of the registrations that are asked for, `files` all files that are judged.
+  `runs` are all runs of the registrations that are asked for, `files` all files that are judged.
 #}
-{% macro registry_history(keyed, files) -%}
+{% macro registry_history(runs, files) -%}
 {% set state = registry_state_columns() -%}
 with files as (
     select
@@ -36,95 +36,65 @@ absences as (
     from files
 ),
 
-seen as (
+followed as (
     select
-        file_number,
-        is_synthetic,
-        registration_key,
-        key_method,
+        runs.*,
+        lag(last_number) over registration as number_before,
+        lead(first_number) over registration as number_after,
         {% for column in state -%}
-            {{ column }},
-            lag({{ column }}) over registration as listed_before_{{ column }},
-        {% endfor -%}
-        department_code,
-        is_free_area,
-        inscription_year,
-        row_number,
-        lag(file_number) over registration as previous_number,
-        lead(file_number) over registration as next_number
-    from {{ keyed }} as keyed
-    window registration as (partition by registration_key, is_synthetic order by file_number)
-),
-
--- Most rows say what the row before said, in the file before, and are followed by the next file: nothing changes at
--- them. The others, where something may change, are few enough to be looked at closely.
-turns as (
-    select *
-    from seen
-    where
-        coalesce(previous_number <> file_number - 1, true)
-        or coalesce(next_number <> file_number + 1, true)
-        {% for column in state -%}
-            or ({{ column }} is not null and coalesce({{ column }} <> listed_before_{{ column }}, true))
+            last_value({{ column }} ignore nulls) over before as {{ column }}_before{{ ',' if not loop.last }}
         {% endfor %}
+    from {{ runs }} as runs
+    window
+        registration as (partition by registration_key, is_synthetic order by first_number),
+        before as (
+            partition by registration_key, is_synthetic order by first_number
+            rows between unbounded preceding and 1 preceding
+        )
 ),
 
 known as (
     select
-        turns.*,
-        -- attributes that a layout does not carry stay as they were last known
-        {% for column in state -%}
-            coalesce(
-                {{ column }},
-                last_value({{ column }} ignore nulls) over before
-            ) as known_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from turns
-    window before as (
-        partition by registration_key, is_synthetic order by file_number
-        rows between unbounded preceding and 1 preceding
-    )
-),
-
-linked as (
-    select
-        known.*,
+        followed.*,
         absences.absence_number,
+        {% for column in state -%}
+            -- attributes that a layout does not carry stay as they were last known
+            coalesce({{ column }}, {{ column }}_before) as known_{{ column }},
+            coalesce({{ column }} <> coalesce({{ column }}_before, ''), false) as has_new_{{ column }},
+        {% endfor -%}
         -- who is known as excluded, or was never on the map, is not missed on the map
-        coalesce(absences.absence_number < coalesce(known.next_number, absences.absence_number + 1), false)
-        and coalesce(known.known_status_code <> 'EXCLUIDO', true)
-        and known.key_method <> 'natural' as vanishes_after
-    from known
-    inner join absences
-        on known.file_number = absences.file_number and known.is_synthetic = absences.is_synthetic
+        coalesce(absences.absence_number < coalesce(number_after, absences.absence_number + 1), false)
+        and coalesce(known_status_code <> 'EXCLUIDO', true)
+        and key_method <> 'natural' as vanishes_after
+    from followed
+    -- nothing is absent yet that the newest file lists: such a run has no last file
+    left join absences on followed.last_number = absences.file_number and followed.is_synthetic = absences.is_synthetic
 ),
 
-followed as (
+returned as (
     select
         *,
-        coalesce(lag(vanishes_after) over registration, false) as vanished_before,
-        {% for column in state -%}
-            coalesce(lag(known_{{ column }}) over registration, '') <> coalesce(known_{{ column }}, '')
-                as has_new_{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from linked
-    window registration as (partition by registration_key, is_synthetic order by file_number)
+        coalesce(lag(vanishes_after) over (
+            partition by registration_key, is_synthetic order by first_number
+        ), false) as vanished_before
+    from known
 ),
 
 changes as (
     select
         *,
-        file_number as change_number,
-        case when not vanished_before then previous_number end as changed_after_number,
+        first_number as change_number,
+        first_number as listed_number,
+        case when not vanished_before then number_before end as changed_after_number,
         case
-            when previous_number is null then 'new'
+            when number_before is null then 'new'
             -- a listing that shows the excluded confirms an absence: that is no return
             when vanished_before and coalesce(known_status_code <> 'EXCLUIDO', true) then 'reappeared'
             when vanished_before or has_new_status_code then 'status_change'
             else 'attribute_change'
         end as change_type
-    from followed
-    where previous_number is null or vanished_before
+    from returned
+    where number_before is null or vanished_before
         {% for column in state %}or has_new_{{ column }} {% endfor %}
 
     union all
@@ -132,9 +102,10 @@ changes as (
     select
         *,
         absence_number as change_number,
-        file_number as changed_after_number,
+        last_number as listed_number,
+        last_number as changed_after_number,
         'vanished' as change_type
-    from followed
+    from returned
     where vanishes_after
 ),
 
@@ -154,7 +125,7 @@ dated as (
     inner join files as changed
         on changes.change_number = changed.file_number and changes.is_synthetic = changed.is_synthetic
     inner join files as listed
-        on changes.file_number = listed.file_number and changes.is_synthetic = listed.is_synthetic
+        on changes.listed_number = listed.file_number and changes.is_synthetic = listed.is_synthetic
     left join files as before
         on changes.changed_after_number = before.file_number and changes.is_synthetic = before.is_synthetic
 )

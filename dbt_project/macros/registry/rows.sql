@@ -3,7 +3,8 @@
   the names of the relations that it reads (or subqueries in parentheses), so that the models, the append of new files,
   and `registry_known_on` run the same SQL over all files, over some of them, or over those known on a day:
 
-    rows -> registry_file_contents -> registry_files -> registry_codes -> registry_keyed -> registry_judged -> registry_history
+    rows -> registry_file_contents -> registry_files -> registry_codes -> registry_keyed -> registry_runs
+    -> registry_judged -> registry_history
 #}
 
 {# Rows of the registry's files as the lake holds them; without `is_current`, which looks at all files for each of them. #}
@@ -37,7 +38,8 @@ select
     min(ingested_at) as ingested_at,
     count(*) as listed_count,
     count(*) - count(reinfo_key) as uncoded_count,
-    count(reinfo_key) - count(distinct reinfo_key) as repeated_count
+    -- by their hashes, which is faster: two codes of one hash would send the file the longer way to the same result
+    count(reinfo_key) - count(distinct hash(reinfo_key)) as repeated_count
 from {{ rows }} as listed
 group by landing_sha256, is_synthetic, layout_code, source_as_of
 {%- endmacro %}
@@ -124,37 +126,53 @@ group by party_key, right_code, is_synthetic, reinfo_key
 
 {#
   The codes numbered for each party and right, in the order in which files show them first: a code that a later file
-  shows takes the next number and moves no other. `held` are pairs that are numbered already.
+  shows takes the next number and moves no other. `held` are codes that are numbered already.
 #}
 {% macro registry_codes(pairs, held=none) -%}
+{% if held -%}
+with new_pairs as (
+    select pairs.* from {{ pairs }} as pairs
+    where not exists (
+        select 1 from {{ held }} as held
+        where
+            pairs.party_key = held.party_key
+            and pairs.right_code = held.right_code
+            and pairs.is_synthetic = held.is_synthetic
+            and pairs.reinfo_key = held.reinfo_key
+    )
+),
+
+counts as (
+    select
+        held.party_key,
+        held.right_code,
+        held.is_synthetic,
+        count(*) as code_count
+    from {{ held }} as held
+    where (held.party_key, held.right_code, held.is_synthetic) in (
+        select (party_key, right_code, is_synthetic) from new_pairs
+    )
+    group by held.party_key, held.right_code, held.is_synthetic
+)
+
+{% endif -%}
 select
     pairs.party_key,
     pairs.right_code,
     pairs.is_synthetic,
     pairs.reinfo_key,
     pairs.file_number,
-    {% if held -%} coalesce(held.code_count, 0) + {% endif -%}
     row_number() over (
         partition by pairs.party_key, pairs.right_code, pairs.is_synthetic order by pairs.file_number, pairs.reinfo_key
-    ) as code_number
-from {{ pairs }} as pairs
+    ) {% if held -%} + coalesce(counts.code_count, 0) {% endif -%} as code_number
 {% if held -%}
-left join (
-    select party_key, right_code, is_synthetic, count(*) as code_count
-    from {{ held }}
-    group by party_key, right_code, is_synthetic
-) as held
+from new_pairs as pairs
+left join counts
     on
-        pairs.party_key = held.party_key
-        and pairs.right_code = held.right_code
-        and pairs.is_synthetic = held.is_synthetic
-where not exists (
-    select 1 from {{ held }} as known
-    where
-        pairs.party_key = known.party_key
-        and pairs.right_code = known.right_code
-        and pairs.is_synthetic = known.is_synthetic
-        and pairs.reinfo_key = known.reinfo_key
-)
+        pairs.party_key = counts.party_key
+        and pairs.right_code = counts.right_code
+        and pairs.is_synthetic = counts.is_synthetic
+{%- else -%}
+from {{ pairs }} as pairs
 {%- endif %}
 {%- endmacro %}

@@ -1,27 +1,29 @@
 {{ config(materialized='incremental', meta={'keeps_record': true}, post_hook="{{ registry_keep_record() }}") }}
 -- depends_on: {{ ref('int_registry__inputs') }}
--- Which files are whole (macro registry_judged). New files are judged against those that they look back on.
-{% set files, places = ref('int_registry__files'), ref('int_places__names_matched') %}
-{% set codes, rules = ref('int_registry__codes'), ref('registry_snapshot_rules') %}
+-- Which files are whole (macro registry_judged). A file is judged once, when it comes.
+{% set files, runs = ref('int_registry__files'), ref('int_registry__runs') %}
+{% set rules = ref('registry_snapshot_rules') %}
 {% if is_incremental() %}
-    {% set near_files %}
-(
-    select files.*
-    from {{ files }} as files
-    inner join (
-        select is_synthetic, min(file_number) as first_number
-        from {{ registry_new_files() }} as new_files
-        group by is_synthetic
-    ) as new_files
-        on
-            files.is_synthetic = new_files.is_synthetic
-            and files.file_number >= new_files.first_number - (
-                select threshold from {{ rules }} where rule_code = 'LOOK_BACK_FILES'
-            )
-)
-    {% endset %}
-    {% set keyed = registry_keyed(registry_rows(), near_files, places, codes) %}
-    {{ registry_judged(registry_new_files(), '(' ~ keyed ~ ')', rules) }}
+    with new_files as {{ registry_new_files() }},
+
+    near_runs as (
+        select runs.*
+        from {{ runs }} as runs
+        inner join (
+            select
+                is_synthetic,
+                min(file_number) as file_number
+            from new_files
+            group by is_synthetic
+        ) as first_new
+            on
+                runs.is_synthetic = first_new.is_synthetic
+                and coalesce(runs.last_number, first_new.file_number) >= first_new.file_number - (
+                    select threshold from {{ rules }} where rule_code = 'LOOK_BACK_FILES'
+                )
+    )
+
+    select * from ({{ registry_judged('new_files', 'near_runs', rules) }}) as judged
 {% else %}
-    {{ registry_judged(files, ref('int_registry__listings_keyed'), rules) }}
+    {{ registry_judged(files, runs, rules) }}
 {% endif %}

@@ -4,10 +4,11 @@
 {% set sql = [
     registry_rows(), registry_file_contents('a'), registry_files('a'), registry_pairs('a', 'b', 'c'),
     registry_codes('a'), registry_codes('a', 'b'), registry_keyed('a', 'b', 'c', 'd'),
-    registry_judged('a', 'b', 'c'), registry_history('a', 'b'), registry_affected('a', 'b', 'c', 'd', 'e'),
+    registry_single('a'), registry_runs('a', 'b'), registry_judged('a', 'b', 'c'), registry_history('a', 'b'),
+    registry_new_codes('a', 'b'), registry_rekeyed('a', 'b', 'c'), registry_affected('a', 'b', 'c', 'd', 'e'),
 ] %}
 {% if execute %}
-    {% for name in ['int_registry__codes', 'int_registry__files_judged', 'dim_registration'] %}
+    {% for name in ['int_registry__codes', 'int_registry__runs', 'int_registry__files_judged', 'dim_registration'] %}
         {% do sql.append(graph.nodes['model.antawasi.' ~ name].raw_code) %}
     {% endfor %}
 {% endif %}

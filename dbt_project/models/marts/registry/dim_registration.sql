@@ -7,46 +7,35 @@
 -- depends_on: {{ ref('int_registry__inputs') }}
 -- The registry's history: one row per registration and interval of valid time in which nothing about it changed (macro
 -- registry_history). A registration is not a person. New files change the history of a few registrations: theirs is
--- told anew from all their rows, that of the others stays.
+-- told anew from all their runs, that of the others stays.
 {% set files, judged = ref('int_registry__files'), ref('int_registry__files_judged') %}
-{% set places, codes = ref('int_places__names_matched'), ref('int_registry__codes') %}
+{% set runs, codes = ref('int_registry__runs'), ref('int_registry__codes') %}
 {% if is_incremental() %}
-    with new_listings as (
-        {{ registry_keyed(registry_rows(), registry_new_files(), places, codes) }}
-    ),
+    with new_files as {{ registry_new_files() }},
 
-    affected as (
-        {{ registry_affected(registry_new_files(), 'new_listings', this, judged, codes) }}
-    ),
-
-    affected_parties as (
-        select codes.party_key
-        from {{ codes }} as codes
-        inner join affected
-            on codes.reinfo_key = affected.registration_key and codes.is_synthetic = affected.is_synthetic
-        union
-        select new_listings.party_key
-        from new_listings
-        inner join affected
+    new_listings as (
+        select
+            runs.*,
+            new_files.file_number
+        from {{ runs }} as runs
+        inner join new_files
             on
-                new_listings.registration_key = affected.registration_key
-                and new_listings.is_synthetic = affected.is_synthetic
+                runs.is_synthetic = new_files.is_synthetic
+                and runs.first_number <= new_files.file_number
+                and coalesce(runs.last_number >= new_files.file_number, true)
     ),
 
-    affected_rows as (
-        select * from {{ registry_rows() }} as listed
-        where party_key in (select party_key from affected_parties)
-    ),
+    affected as ({{ registry_affected('new_files', 'new_listings', this, judged, codes) }}),
 
-    affected_listings as (
-        select keyed.*
-        from ({{ registry_keyed('affected_rows', files, places, codes) }}) as keyed
+    affected_runs as (
+        select runs.*
+        from {{ runs }} as runs
         inner join affected
-            on keyed.registration_key = affected.registration_key and keyed.is_synthetic = affected.is_synthetic
+            on runs.registration_key = affected.registration_key and runs.is_synthetic = affected.is_synthetic
     )
 
-    select * from ({{ registry_history('affected_listings', judged) }}) as told
+    select * from ({{ registry_history('affected_runs', judged) }}) as told
 {% else %}
-    select * from ({{ registry_history(ref('int_registry__listings_keyed'), judged) }}) as told
+    select * from ({{ registry_history(runs, judged) }}) as told
     order by registration_key, valid_from
 {% endif %}

@@ -23,9 +23,11 @@ known_codes as ({{ registry_codes('known_pairs') }}),
 
 known_keyed as not materialized ({{ registry_keyed('known_rows', 'known_files', places, 'known_codes') }}),
 
-known_judged as ({{ registry_judged('known_files', 'known_keyed', rules) }}),
+known_runs as ({{ registry_runs(registry_single('known_keyed'), 'known_files') }}),
 
-known_history as ({{ registry_history('known_keyed', 'known_judged') }})
+known_judged as ({{ registry_judged('known_files', 'known_runs', rules) }}),
+
+known_history as ({{ registry_history('known_runs', 'known_judged') }})
 
 select *
 from known_history
