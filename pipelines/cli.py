@@ -325,6 +325,19 @@ def operator(
 
 
 @app.command()
+def lot(
+    key: Annotated[
+        str, typer.Argument(help="Code of a lot as it travels on the papers: M at the pit, L a load, K a product.")
+    ],
+    lang: Annotated[str, typer.Option("--lang", help="es or en.")] = "es",
+) -> None:
+    """One lot: where its copper came from and went, who was paid what for it, and where its value stayed."""
+    from pipelines import lot_card
+
+    lot_card.lot(get_settings(), key, lang, out)
+
+
+@app.command()
 def simulate(
     scale: Annotated[
         str, typer.Option("--scale", metavar="SIZE|LOTS", help="tiny, small, medium, large, or a number of ore lots.")

@@ -200,7 +200,7 @@ def checks_line(settings: Settings) -> str:
     known = [quality.recall(settings.lake, t, r) for t in raw for r in receipts if r.accepted.get(t.name)]
     passed = [k for k in known if k is not None]
     built = warehouse.built(settings)
-    tests = {k: v for k, v in (built["results"] if built else {}).items() if k.startswith(("test", "unit_test"))}
+    tests = {k: v for k, v in (built["results"] if built else {}).items() if k.startswith("test")}
     green = sum(v for k, v in tests.items() if k.endswith(" pass"))
     return (
         f"Checks passed: {sum(k.expectations for k in passed)} expectations on {len(passed)} lake files, "

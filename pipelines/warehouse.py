@@ -198,6 +198,7 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
             connection.execute(f'CREATE SCHEMA copy."{schema}"')
         for schema, name in tables:
             connection.execute(f'CREATE TABLE copy."{schema}"."{name}" AS FROM build."{schema}"."{name}"')
+        _copy_macros(connection)
         for name, (ddl, rows) in meta_tables(pinned, manifest).items():
             connection.execute(f"CREATE TABLE copy.meta.{name} ({ddl})")
             if rows:  # as one table: row by row they take half a second
@@ -208,6 +209,19 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
         connection.execute("CHECKPOINT copy")
         connection.execute("DETACH copy")
         connection.execute("DETACH build")
+
+
+def _copy_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Table macros of the analysts' schemas, from `build` to `copy`, which has their tables already."""
+    macros = connection.execute(
+        "SELECT schema_name, function_name, parameters, macro_definition FROM duckdb_functions() "
+        "WHERE database_name = 'build' AND function_type = 'table_macro' AND list_contains(?, schema_name) ORDER BY ALL",
+        [list(ANALYST_SCHEMAS)],
+    ).fetchall()
+    connection.execute("USE copy")  # what a macro reads is named without its database
+    for schema, name, parameters, definition in macros:
+        connection.execute(f'CREATE MACRO "{schema}"."{name}"({", ".join(parameters)}) AS TABLE {definition}')
+    connection.execute("USE memory")
 
 
 def meta_tables(pinned: Pin, manifest: dict[str, Any]) -> dict[str, tuple[str, list[list[Any]]]]:

@@ -6,11 +6,12 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import polars as pl
 from dagster_dbt import (
     DagsterDbtTranslator,
@@ -23,7 +24,7 @@ from dagster_dbt import (
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from packaging.version import Version
 
-from pipelines import contracts, files, quality, warehouse
+from pipelines import chain_chart, contracts, files, funnel_chart, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.reporting import Reporter
@@ -102,10 +103,15 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
         with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
             warehouse.mount(settings, pinned)
             reporter.step("dbt: models and their tests")
-            run = dbt.cli(["build"], context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
+            # Unit tests try the models on rows of their own: they belong to the project's tests, not to every build.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            run = dbt.cli(arguments, context=context, target_path=settings.warehouse / "dbt", raise_on_error=False)
             try:
                 # All of dbt's events first: read as they come, the metadata threads would spin until dbt ends.
-                events = DbtEventIterator(iter(list(run.stream())), run)
+                told = list(run.stream())
+                if run.is_successful():
+                    told = with_charts(settings, told)
+                events = DbtEventIterator(iter(told), run)
                 yield from events.fetch_column_metadata() if settings.column_lineage else events
             finally:
                 release_build_file(run)
@@ -115,6 +121,29 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
                 warehouse.mark_built(settings, pinned, outcomes(run.get_artifact("run_results.json")))
 
     return models
+
+
+#: Model → name and maker of the picture that its asset shows.
+CHARTS: dict[str, tuple[str, Callable[[duckdb.DuckDBPyConnection], str]]] = {
+    "mart_formalization_funnel": ("last_month", lambda c: funnel_chart.markdown(funnel_chart.last_shares(c))),
+    "fct_lot_value_bridge": ("lme_to_fob", lambda c: chain_chart.markdown(chain_chart.bridge(c), "LME")),
+    "mart_value_chain_margin": ("links", lambda c: chain_chart.markdown(chain_chart.links(c), "FOB")),
+}
+
+
+def with_charts(settings: Settings, events: list[Any]) -> list[Any]:
+    """The events of a build; those of the models that have a picture show it, if they were built."""
+    return [_with_chart(settings, event) if isinstance(event, dg.Output) else event for event in events]
+
+
+def _with_chart(settings: Settings, event: dg.Output) -> dg.Output:
+    told = event.metadata.get("unique_id")
+    unique_id = str(told.value) if isinstance(told, dg.MetadataValue) else str(told)
+    name, chart = CHARTS.get(unique_id.rpartition(".")[2], (None, None))
+    if name is None or chart is None:
+        return event
+    with warehouse.connect(settings.build_db, read_only=True) as connection:
+        return event.with_metadata({**event.metadata, name: dg.MetadataValue.md(chart(connection))})
 
 
 def release_build_file(run: DbtCliInvocation) -> None:

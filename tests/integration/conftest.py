@@ -35,14 +35,32 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[str
 
     def compile_models(names: Iterable[str]) -> dict[str, str]:
         target, wanted = tmp_path_factory.mktemp("dbt"), list(names)
-        done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
-                "--profiles-dir", str(DBT_DIR), "--target-path", str(target), "--select", *wanted,
-            ],
-            env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+        dbt_compile(target, "--select", *wanted)
         return {name: next((target / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8") for name in wanted}
 
     return compile_models
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, str]], dict[str, str]]:
+    """A function from names and expressions that call dbt macros to their SQL as dbt renders it."""
+
+    def render(expressions: dict[str, str]) -> dict[str, str]:
+        text = "\n".join(f"--@{name}\n{{{{ {expression} }}}}" for name, expression in expressions.items())
+        told = dbt_compile(tmp_path_factory.mktemp("dbt"), "--inline", text).split("--@")[1:]
+        return {name: sql.strip() for name, _, sql in (part.partition("\n") for part in told)}
+
+    return render
+
+
+def dbt_compile(target: Path, *arguments: str) -> str:
+    """What `dbt compile` prints for a database in memory."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
+            "--profiles-dir", str(DBT_DIR), "--target-path", str(target), *arguments,
+        ],
+        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -27,8 +27,10 @@ MODELS = {
     "int_registry__files_judged": "intermediate",
     "dim_registration": "marts",
     "int_registry__month_ends": "intermediate",
-    "mart_registry_transition": "marts",
+    "mart_registry_transitions": "marts",
     "mart_registry_stock_flow": "marts",
+    "int_registry__suspensions": "intermediate",
+    "mart_registry_suspension": "marts",
 }
 KEYER = Keyer(b"k" * 32)
 START = dt.datetime(2026, 7, 1)
@@ -78,7 +80,7 @@ def built(models: dict[str, str], rows: pl.DataFrame) -> duckdb.DuckDBPyConnecti
         "CREATE TABLE intermediate.int_places__names_matched AS SELECT DISTINCT department_name, province_name, district_name, "
         "CAST(NULL AS VARCHAR) AS ubigeo_code, CAST(NULL AS VARCHAR) AS department_code FROM raw.reinfo__registrations"
     )
-    for seed in ("registry_snapshot_rules", "registry_allowed_transitions"):
+    for seed in ("registry_snapshot_rules", "registry_allowed_transitions", "registry_suspension_ages"):
         path = DBT_DIR / "seeds" / f"{seed}.csv"
         connection.execute(f"CREATE TABLE reference.{seed} AS SELECT * FROM read_csv('{path}')")
     for name, sql in models.items():
@@ -181,9 +183,53 @@ def test_stock_and_flow_close_and_the_purge_is_seen(history):
     ).fetchall()
     assert float(gone) / float(start) == pytest.approx(0.616, abs=0.02)
     forbidden = history.execute(
-        "SELECT from_state, to_state FROM marts.mart_registry_transition WHERE NOT is_allowed"
+        "SELECT from_state, to_state FROM marts.mart_registry_transitions WHERE NOT is_allowed"
     ).fetchall()
     assert forbidden == []
+
+
+def test_every_suspension_began_and_ended_where_the_files_say(history):
+    """Between the two files that bracket it, a suspension truly began, or had begun before the first one; and it ended."""
+    rows = history.execute(
+        """
+        WITH ours AS (
+            SELECT suspensions.*, registration_id FROM intermediate.int_registry__suspensions AS suspensions JOIN keys USING (registration_key)
+        )
+        SELECT is_at_least, ended_on IS NULL AS is_open, count(*) AS suspensions, count(*) FILTER (EXISTS (
+            SELECT 1 FROM intervals WHERE intervals.registration_id = ours.registration_id AND status_code = 'SUSPENDIDO'
+                AND valid_from <= suspended_from
+                AND (is_at_least AND coalesce(valid_to > suspended_from, true) OR valid_from > suspended_after)
+        )) AS begun, count(*) FILTER (ended_on IS NULL OR EXISTS (
+            SELECT 1 FROM intervals WHERE intervals.registration_id = ours.registration_id AND status_code = 'SUSPENDIDO'
+                AND valid_to > ended_after AND valid_to <= ended_on
+        )) AS ended
+        FROM ours GROUP BY ALL
+        """
+    ).fetchall()
+    assert {(True, False), (False, False), (False, True)} <= {row[:2] for row in rows}
+    for is_at_least, is_open, suspensions, begun, ended in rows:
+        # a state that a listing gives to one of several registrations of the same right is a convention
+        assert begun >= 0.99 * suspensions, (is_at_least, is_open, suspensions, begun)
+        assert ended >= 0.99 * suspensions, (is_at_least, is_open, suspensions, ended)
+
+
+def test_the_purge_takes_who_was_suspended_for_over_a_year_and_nobody_else(history):
+    """Ages are known up to the files around the first day: who counts as younger and is gone was near the year."""
+    rows = history.execute(
+        "SELECT age_code, is_at_least, sum(at_risk_count), sum(gone_count), sum(cured_count) FROM marts.mart_registry_suspension "
+        "WHERE month = DATE '2025-07-01' GROUP BY ALL"
+    ).fetchall()
+    moves = {(age, at_least): (float(gone), float(risk - cured)) for age, at_least, risk, gone, cured in rows}
+    for at_least in (True, False):
+        gone, stayed = moves["DE_1_A_4", at_least]
+        assert gone >= 0.95 * stayed
+    young, left = history.execute(
+        "SELECT count(*) FILTER (suspended_after > DATE '2024-07-03'), count(*) FROM intermediate.int_registry__suspensions "
+        "WHERE end_state IN ('AUSENTE', 'EXCLUIDO') AND ended_on BETWEEN DATE '2025-07-03' AND DATE '2025-07-31'"
+    ).fetchall()[0]
+    assert left > 800
+    assert young <= 0.002 * left
+    assert moves["HASTA_1", False][0] < 0.2 * moves["HASTA_1", False][1]
 
 
 @pytest.fixture(scope="module")

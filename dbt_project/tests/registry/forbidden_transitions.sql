@@ -6,5 +6,5 @@ select
     from_state,
     to_state,
     registration_count
-from {{ ref('mart_registry_transition') }}
+from {{ ref('mart_registry_transitions') }}
 where not is_allowed

@@ -30,7 +30,7 @@ flows as (
         ) as absent_count,
         sum(registration_count) filter (where from_state = 'VIGENTE' and to_state = 'SUSPENDIDO') as suspended_count,
         sum(registration_count) filter (where from_state = 'SUSPENDIDO' and to_state = 'VIGENTE') as cured_count
-    from {{ ref('mart_registry_transition') }}
+    from {{ ref('mart_registry_transitions') }}
     group by month, department_code, is_synthetic
 )
 

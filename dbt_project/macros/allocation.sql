@@ -1,0 +1,82 @@
+{#
+  The CTE `allocated`: every amount of the CTE `transfers` shared over the origin lots of the lot that it is booked on.
+  Whole cents, exact per transfer: an origin has its copper's part, cut towards zero, and the largest origin what the cuts
+  leave over. Bounds lie as far from the value as their own part, rounded outwards, so that they stay bounds. A lot without
+  a genealogy is its own origin: no money is lost.
+
+  `transfers` has transfer_key, kind_code, lot_key, basis_code (see int_lot__shares), payee_role_code, payer_role_code, value_usd, value_low_usd,
+  value_high_usd, value_basis_code, is_synthetic.
+#}
+{% macro allocated_over_origins(transfers) -%}
+in_cents as (
+    select
+        transfer_key,
+        kind_code,
+        lot_key,
+        basis_code,
+        payee_role_code,
+        payer_role_code,
+        {{ cents_of('value_usd') }} as whole_cents,
+        {{ cents_of('value_usd') }} - {{ cents_of('value_low_usd') }} as below_cents,
+        {{ cents_of('value_high_usd') }} - {{ cents_of('value_usd') }} as above_cents,
+        value_basis_code,
+        is_synthetic
+    from {{ transfers }}
+),
+
+parts as (
+    select
+        in_cents.*,
+        coalesce(shares.origin_lot_key, in_cents.lot_key) as origin_lot_key,
+        coalesce(shares.copper_g, 1) as share_g,
+        coalesce(shares.lot_copper_g, 1) as lot_g,
+        coalesce(shares.origin_count, 1) as origin_count,
+        coalesce(shares.is_largest, true) as is_largest,
+        {{ whole_part('in_cents.whole_cents', 'coalesce(shares.copper_g, 1)', 'coalesce(shares.lot_copper_g, 1)') }}
+            as part_cents
+    from in_cents
+    left join {{ ref('int_lot__shares') }} as shares
+        on
+            in_cents.lot_key = shares.lot_key
+            and in_cents.basis_code = shares.basis_code
+            and in_cents.is_synthetic = shares.is_synthetic
+),
+
+rests as (
+    select
+        *,
+        case
+            when is_largest then whole_cents - sum(part_cents) over (partition by transfer_key, is_synthetic)
+            else 0
+        end as rest_cents
+    from parts
+),
+
+allocated as (
+    select
+        transfer_key,
+        kind_code,
+        lot_key,
+        origin_lot_key,
+        payee_role_code,
+        payer_role_code,
+        cast(part_cents + rest_cents as bigint) as value_cents,
+        cast(part_cents + rest_cents - {{ outer_part('below_cents') }} as bigint) as low_cents,
+        cast(part_cents + rest_cents + {{ outer_part('above_cents') }} as bigint) as high_cents,
+        value_basis_code,
+        is_synthetic
+    from rests
+)
+{%- endmacro %}
+
+{#
+  How far a bound of the part lies from it: the bound's own part, rounded up. What cuts leave over is below a cent for each
+  origin and differs with the value, so the bounds of the largest origin lie that much further.
+#}
+{% macro outer_part(distance_cents) -%}
+    case
+        when {{ distance_cents }} = 0 then 0
+        else {{ whole_part(distance_cents, 'share_g', 'lot_g') }}
+            + case when is_largest then origin_count else 1 end
+    end
+{%- endmacro %}

@@ -1,0 +1,112 @@
+{#
+  A text in capitals, without accents and with every digit written as 0. Texts that differ by numbers alone share one
+  mask and every character keeps its place, so patterns are tried on a few masks instead of on every text, and what
+  they find is cut out of the text by its place.
+#}
+{% macro masked(text) -%}
+    translate({{ plain(text) }}, '123456789', '000000000')
+{%- endmacro %}
+
+{% macro plain(text) -%}
+    upper({{ unaccented(text) }})
+{%- endmacro %}
+
+{# How near two amounts are: 1 where they are equal, 0 at the tolerance; null where one is not known. #}
+{% macro nearness(a, b, tolerance) -%}
+    1 - abs(cast({{ a }} as double) - cast({{ b }} as double))
+    / nullif(greatest(abs(cast({{ a }} as double)), abs(cast({{ b }} as double))) * cast({{ tolerance }} as double), 0)
+{%- endmacro %}
+
+{#
+  CTEs that pair rows one to one, best score first; the last is `{{ name }}`. `pairs` has the columns of `left`, of
+  `right`, score and tie. Every round takes the pairs in which each side is the other's best: repeated, that is the
+  greedy choice. `tie` must be all but random: were it ordered, of many equal pairs each round would take only one.
+#}
+{% macro one_to_one(name, pairs, left, right, rounds=8) -%}
+{%- set ends = (left + right) | unique | join(', ') %}
+{%- for n in range(1, rounds + 1) %}
+{%- set rest = pairs if n == 1 else name ~ '_rest_' ~ n %}
+{%- if n > 1 %}
+{{ rest }} as (
+    select pairs.*
+    from {{ pairs if n == 2 else name ~ '_rest_' ~ (n - 1) }} as pairs
+    left join {{ name }}_taken_{{ n - 1 }} as of_left
+        on {% for column in left %}pairs.{{ column }} = of_left.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+    left join {{ name }}_taken_{{ n - 1 }} as of_right
+        on {% for column in right %}pairs.{{ column }} = of_right.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+    where of_left.{{ left[0] }} is null and of_right.{{ right[0] }} is null
+),
+{% endif %}
+{{ name }}_taken_{{ n }} as (
+    select {{ ends }}, score
+    from (
+        select
+            *,
+            row_number() over (partition by {{ left | join(', ') }} order by score desc, tie) as left_rank,
+            row_number() over (partition by {{ right | join(', ') }} order by score desc, tie) as right_rank
+        from {{ rest }}
+    ) as ranked_{{ n }}
+    where left_rank = 1 and right_rank = 1
+),
+{% endfor %}
+{{ name }} as (
+{%- for n in range(1, rounds + 1) %}
+    select {{ ends }}, score from {{ name }}_taken_{{ n }}
+    {{ 'union all' if not loop.last }}
+{%- endfor %}
+)
+{%- endmacro %}
+
+{# How near a number of days is to the usual one of a rule, 0 to 1; the window of the rule is as wide as it gets. #}
+{% macro date_nearness(days) -%}
+    (1 - abs({{ days }} - usual_lag_days) / cast(days_before + days_after + 1 as double))
+{%- endmacro %}
+
+{# The key of a transfer: kind, lot and both sides. #}
+{% macro transfer_key(of='') -%}
+    {%- set p = of ~ '.' if of else '' -%}
+    md5(concat(
+        {{ p }}kind_code, ' ', {{ p }}lot_key, ' ', {{ p }}payee_key, ' ', coalesce({{ p }}payer_key, '-'), ' ',
+        {{ p }}is_synthetic
+    ))
+{%- endmacro %}
+
+{#
+  What the owner of a lot is: a plant by its campaigns, a collector by his heaps (of a lot that was mixed in one, also where the
+  papers show his biller alone), else the operator himself.
+#}
+{% macro owner_role(party, roles) -%}
+    case
+        when {{ party }} = valued.operator_key then 'OPERATOR'
+        when {{ roles }}.is_plant then 'PLANT'
+        when {{ roles }}.is_collector or heaps.lot_key is not null then 'COLLECTOR'
+        else 'OPERATOR'
+    end
+{%- endmacro %}
+
+{# In what role a transfer is received. `transfer` has kind_code, payee_key and operator_key; `roles` are the payee's. #}
+{% macro payee_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'HAULAGE' then 'HAULIER'
+        when {{ transfer }}.kind_code = 'LABORATORY' then 'LABORATORY'
+        when {{ transfer }}.kind_code = 'BILLER_FEE' then 'BILLER'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'CONCESSION_HOLDER'
+        when {{ transfer }}.kind_code = 'EXPORT' then 'TRADER'
+        when {{ transfer }}.kind_code = 'MILLING' then 'PLANT'
+        when {{ transfer }}.kind_code = 'ORE_AT_PIT' then 'OPERATOR'
+        when {{ transfer }}.kind_code = 'ORE_BETWEEN_COLLECTORS' then 'COLLECTOR'
+        else {{ owner_role(transfer ~ '.payee_key', roles) }}
+    end
+{%- endmacro %}
+
+{# In what role a transfer is paid. `transfer` has kind_code, payer_key and operator_key; `roles` are the payer's. #}
+{% macro payer_role(transfer, roles) -%}
+    case
+        when {{ transfer }}.kind_code = 'EXPORT' then 'ABROAD'
+        when {{ transfer }}.kind_code = 'CONCENTRATE' then 'TRADER'
+        when {{ transfer }}.kind_code = 'ORE_AT_PLANT' then 'PLANT'
+        when {{ transfer }}.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then 'COLLECTOR'
+        when {{ transfer }}.kind_code = 'CONCESSION_FEE' then 'OPERATOR'
+        else {{ owner_role(transfer ~ '.payer_key', roles) }}
+    end
+{%- endmacro %}

@@ -1,0 +1,15 @@
+{#
+  The part of a whole number that falls to `share` of `total`, cut towards zero: whole x share / total without loss, also
+  where the product has more than 18 digits. What the cuts leave over goes to the largest share.
+#}
+{% macro whole_part(whole, share, total) -%}
+    {{ return(adapter.dispatch('whole_part', 'antawasi')(whole, share, total)) }}
+{%- endmacro %}
+
+{% macro duckdb__whole_part(whole, share, total) -%}
+    cast(cast({{ whole }} as hugeint) * {{ share }} // {{ total }} as bigint)
+{%- endmacro %}
+
+{% macro default__whole_part(whole, share, total) -%}
+    cast(cast({{ whole }} as decimal(38, 0)) * {{ share }} div {{ total }} as bigint)
+{%- endmacro %}

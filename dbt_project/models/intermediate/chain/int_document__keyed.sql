@@ -1,0 +1,101 @@
+-- The lot of every document of the chain that its own text or a reference tells: one row per document, lot_key null
+-- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or
+-- another document of its haul, or by the voucher that it corrects or that corrects it.
+with documents as (
+    select
+        document_key,
+        kind_code,
+        part_code,
+        lot_key,
+        first_document_key,
+        is_synthetic
+    from {{ ref('int_document__classified') }}
+    where part_code <> 'OTHER'
+),
+
+-- Documents that partners' papers name, with the lot of the paper.
+papers as (
+    select
+        sheets.invoice_key as document_key,
+        codes.lot_key,
+        sheets.is_synthetic
+    from {{ ref('stg_partner_settlements__settlements') }} as sheets
+    inner join {{ ref('int_lot__codes') }} as codes
+        on
+            sheets.buyer_key = codes.party_key
+            and sheets.lot_id = codes.lot_id
+            and sheets.is_synthetic = codes.is_synthetic
+    where sheets.is_current and sheets.invoice_key is not null
+
+    union all
+
+    select
+        document_key,
+        lot_key,
+        is_synthetic
+    from {{ ref('int_campaign__milled') }}
+    where document_key is not null
+),
+
+paper_lots as (
+    select
+        document_key,
+        min(lot_key) as lot_key,
+        is_synthetic
+    from papers
+    group by document_key, is_synthetic
+),
+
+weighed as (
+    select
+        haul_key,
+        min(lot_key) as lot_key,
+        is_synthetic
+    from {{ ref('int_lot__arrivals') }}
+    where haul_key is not null
+    group by haul_key, is_synthetic
+),
+
+found as (
+    select
+        documents.*,
+        in_haul.haul_key,
+        coalesce(paper_lots.lot_key, weighed.lot_key, hauls.lot_key) as key_lot_key
+    from documents
+    left join paper_lots
+        on documents.document_key = paper_lots.document_key and documents.is_synthetic = paper_lots.is_synthetic
+    left join {{ ref('int_haul__documents') }} as in_haul
+        on documents.document_key = in_haul.document_key and documents.is_synthetic = in_haul.is_synthetic
+    left join weighed
+        on in_haul.haul_key = weighed.haul_key and in_haul.is_synthetic = weighed.is_synthetic
+    left join {{ ref('int_haul__lots') }} as hauls
+        on in_haul.haul_key = hauls.haul_key and in_haul.is_synthetic = hauls.is_synthetic
+),
+
+corrections as (
+    select
+        first_document_key,
+        min(coalesce(lot_key, key_lot_key)) as lot_key,
+        is_synthetic
+    from found
+    where first_document_key is not null
+    group by first_document_key, is_synthetic
+)
+
+select
+    found.document_key,
+    found.kind_code,
+    found.part_code,
+    found.first_document_key,
+    found.haul_key,
+    coalesce(found.lot_key, found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) as lot_key,
+    case
+        when found.lot_key is not null then 'NAMED'
+        when coalesce(found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) is not null then 'KEY'
+    end as method_code,
+    found.is_synthetic
+from found
+left join found as firsts
+    on found.first_document_key = firsts.document_key and found.is_synthetic = firsts.is_synthetic
+left join corrections
+    on found.document_key = corrections.first_document_key and found.is_synthetic = corrections.is_synthetic

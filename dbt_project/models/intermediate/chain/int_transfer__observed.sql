@@ -1,0 +1,186 @@
+-- Every change of owner and paid service that a voucher or a sheet shows: one row per kind, lot, payee and payer. A
+-- sale that is invoiced provisionally and then finally is one row with its final value. The vouchers' sum holds, but
+-- where they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not
+-- there) the sheet does; where both are whole and differ, difference_usd says by how much.
+with vouched as (
+    select
+        transfer_key,
+        kind_code,
+        lot_key,
+        payee_key,
+        payer_key,
+        is_synthetic,
+        sum(value_usd) as voucher_value_usd,
+        max(case when part_code = 'ADJUSTMENT' then 1 else 0 end) = 1 as has_adjustment,
+        min(issue_date) as first_date,
+        max(issue_date) as last_date,
+        count(*) as voucher_count,
+        min_by(document_key, concat(part_code <> 'SALE', issue_date, document_key)) as invoice_key,
+        min_by(issuer_key, concat(part_code <> 'SALE', issue_date, document_key)) as invoicing_party_key,
+        case when min(currency_code) = 'PEN' and max(currency_code) = 'PEN' then sum(net_amount) end as value_pen,
+        max(haul_key) as haul_key,
+        sum(case when part_code = 'SALE' then quantity_t end) as quantity_t,
+        min(match_score) as match_score,
+        max(case method_code when 'SCORED' then 3 when 'NAMED' then 2 else 1 end) as method_rank
+    from {{ ref('int_transfer__vouchers') }}
+    group by transfer_key, kind_code, lot_key, payee_key, payer_key, is_synthetic
+),
+
+implied as (
+    select
+        *,
+        case when kind_code = 'ORE_BETWEEN_COLLECTORS' then payer_key else '-' end as sold_to
+    from {{ ref('int_transfer__implied') }}
+),
+
+joined as (
+    select
+        coalesce(vouched.kind_code, implied.kind_code) as kind_code,
+        coalesce(vouched.lot_key, implied.lot_key) as lot_key,
+        coalesce(vouched.payee_key, implied.payee_key) as payee_key,
+        case when vouched.transfer_key is not null then vouched.payer_key else implied.payer_key end as payer_key,
+        coalesce(vouched.is_synthetic, implied.is_synthetic) as is_synthetic,
+        coalesce(vouched.invoicing_party_key, implied.invoicing_party_key, implied.payee_key) as invoicing_party_key,
+        coalesce(
+            implied.operator_key, case when vouched.kind_code = 'ORE_AT_PIT' then vouched.payee_key end
+        ) as operator_key,
+        implied.reinfo_key,
+        implied.expected_date,
+        implied.product_form_code,
+        coalesce(
+            implied.mass_wmt, case when vouched.kind_code = 'ORE_AT_PIT' then vouched.quantity_t end
+        ) as mass_wmt,
+        implied.mass_dmt,
+        implied.cu_pct,
+        implied.copper_g,
+        implied.sheet_code,
+        implied.sheet_id,
+        implied.sheet_value_usd,
+        implied.ticket_id,
+        coalesce(vouched.haul_key, implied.haul_key) as haul_key,
+        vouched.voucher_value_usd,
+        vouched.value_pen,
+        vouched.first_date,
+        vouched.last_date,
+        vouched.invoice_key,
+        coalesce(vouched.voucher_count, 0) as voucher_count,
+        vouched.match_score,
+        vouched.method_rank,
+        coalesce(vouched.has_adjustment, false) as has_adjustment,
+        -- A first part of what is owed: the sheet knows the whole.
+        case
+            when vouched.transfer_key is null then false
+            when vouched.has_adjustment then true
+            when implied.sheet_code in ('PROVISIONAL', 'FINAL', 'REGULARIZADA') then false
+            else true
+        end as vouchers_are_whole
+    from vouched
+    full join implied
+        on
+            vouched.kind_code = implied.kind_code
+            and vouched.lot_key = implied.lot_key
+            and vouched.is_synthetic = implied.is_synthetic
+            and case when vouched.kind_code = 'ORE_BETWEEN_COLLECTORS' then vouched.payer_key else '-' end
+            = implied.sold_to
+    where
+        vouched.transfer_key is not null
+        or (implied.sheet_value_usd is not null and implied.payee_key is not null)
+),
+
+valued as (
+    select
+        *,
+        case when vouchers_are_whole then voucher_value_usd else sheet_value_usd end as value_usd,
+        case when vouchers_are_whole then 'VOUCHER' else 'SHEET' end as value_evidence_code,
+        -- A product is invoiced provisionally first; without its sheets the first voucher may not be the last one.
+        (not vouchers_are_whole and sheet_code = 'PROVISIONAL')
+        or (kind_code in ('CONCENTRATE', 'EXPORT') and sheet_code is null and not has_adjustment) as is_provisional,
+        -- As a key, since a condition on the left side of an outer join would compare every row with every sheet.
+        case when kind_code in ('ORE_AT_PLANT', 'CONCENTRATE') then payer_key end as sheet_buyer_key,
+        case
+            when vouchers_are_whole and sheet_code <> 'PROVISIONAL' then voucher_value_usd - sheet_value_usd
+        end as difference_usd,
+        case when vouchers_are_whole then last_date else expected_date end as transfer_date
+    from joined
+),
+
+roles as (
+    select
+        party_key,
+        is_synthetic,
+        max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
+        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
+    from {{ ref('int_party__roles') }}
+    group by party_key, is_synthetic
+),
+
+heaps as (
+    select distinct
+        lot_key,
+        is_synthetic
+    from {{ ref('int_lot__batch_lines') }}
+    where is_heap and stream_code = 'PRODUCT'
+),
+
+carriers as (
+    select
+        haul_key,
+        is_synthetic,
+        min(case when kind_code = 'WAYBILL_SENDER' then document_key end) as sender_waybill_key,
+        min(case when kind_code = 'WAYBILL_CARRIER' then document_key end) as carrier_waybill_key
+    from {{ ref('int_haul__documents') }}
+    group by haul_key, is_synthetic
+)
+
+select
+    {{ transfer_key('valued') }} as transfer_key,
+    valued.kind_code,
+    valued.lot_key,
+    valued.payee_key,
+    {{ payee_role('valued', 'payees') }} as payee_role_code,
+    valued.payer_key,
+    {{ payer_role('valued', 'payers') }} as payer_role_code,
+    valued.invoicing_party_key,
+    valued.operator_key,
+    valued.reinfo_key,
+    valued.transfer_date,
+    coalesce(valued.first_date, valued.expected_date) as first_date,
+    valued.product_form_code,
+    cast(valued.mass_wmt as decimal(18, 6)) as mass_wmt,
+    valued.mass_dmt,
+    cast(valued.cu_pct as decimal(8, 4)) as cu_pct,
+    cast(valued.copper_g as bigint) as copper_g,
+    cast(valued.value_usd as decimal(18, 2)) as value_usd,
+    cast(coalesce(valued.value_pen, valued.value_usd * rates.pen_per_usd) as decimal(18, 2)) as value_pen,
+    rates.pen_per_usd,
+    rates.fx_series_code,
+    valued.value_evidence_code,
+    valued.is_provisional,
+    cast(valued.voucher_value_usd as decimal(18, 2)) as voucher_value_usd,
+    valued.sheet_value_usd,
+    cast(valued.difference_usd as decimal(18, 2)) as difference_usd,
+    valued.voucher_count,
+    valued.invoice_key,
+    valued.sheet_code,
+    valued.sheet_id,
+    carriers.sender_waybill_key,
+    carriers.carrier_waybill_key,
+    valued.ticket_id,
+    deposits.detraction_deposit_id as deposit_id,
+    case valued.method_rank when 3 then 'SCORED' when 2 then 'NAMED' when 1 then 'KEY' else 'SHEET' end
+        as match_method_code,
+    valued.match_score,
+    valued.is_synthetic
+from valued
+left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
+left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic
+left join heaps on valued.lot_key = heaps.lot_key and valued.is_synthetic = heaps.is_synthetic
+left join carriers on valued.haul_key = carriers.haul_key and valued.is_synthetic = carriers.is_synthetic
+left join {{ ref('int_settlement__sales') }} as deposits
+    on
+        valued.sheet_buyer_key = deposits.buyer_key
+        and valued.lot_key = deposits.lot_key
+        and valued.is_synthetic = deposits.is_synthetic
+left join {{ ref('int_price__daily') }} as rates
+    on valued.transfer_date = rates.price_date and valued.is_synthetic = rates.is_synthetic
+where valued.value_usd is not null
