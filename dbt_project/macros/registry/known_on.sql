@@ -1,11 +1,13 @@
-{{ config(materialized='table_function', parameters=['known_on', 'valid_on']) }}
--- What was believed on the day (or at the moment, UTC) `known_on` about the day `valid_on`: one row per registration, as
--- dim_registration would have had it with the files received by then, under today's rules and codes of places. Which
--- file stands for a date, which are whole, keys and absences are all judged with those files alone. A day is meant to
--- its end. Relations are named by schema alone, so that it holds in any copy of the warehouse.
-{% set places, rules = in_schema(ref('int_places__names_matched')), in_schema(ref('registry_snapshot_rules')) %}
+{#
+  What was believed on the day (or at the moment, UTC) `known_on` about the day `valid_on`: one row per registration, as
+  dim_registration would have had it with the files received by then, under today's rules and codes of places. Which
+  file stands for a date, which are whole, keys and absences are all judged with those files alone. A day is meant to
+  its end.
+#}
+{% macro registry_known_on() -%}
+{% set places, rules = ref('int_places__names_matched'), ref('registry_snapshot_rules') -%}
 with known_rows as not materialized (
-    select * from {{ in_schema(ref('stg_reinfo__registrations')) }}
+    select * from {{ ref('stg_reinfo__registrations') }}
     where
         ingested_at < case
             when length(cast(known_on as varchar)) = 10 then cast(known_on as date) + interval 1 day
@@ -32,3 +34,4 @@ known_history as ({{ registry_history('known_runs', 'known_judged') }})
 select *
 from known_history
 where valid_from <= cast(valid_on as date) and coalesce(valid_to > cast(valid_on as date), true)
+{%- endmacro %}
