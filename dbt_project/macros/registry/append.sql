@@ -173,7 +173,7 @@ where
     and newest.key_method <> 'natural'
     and coalesce(newest.status_code <> 'EXCLUIDO', true)
 union
-{{ registry_rekeyed(new_files, history, codes) }}
+select * from ({{ registry_rekeyed(new_files, history, codes) }}) as rekeyed
 {%- endmacro %}
 
 {# Hook: what was read of files that the lake no longer holds. #}
