@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import simulator, sunat_documents, sunat_ruc, unchanged_run
+from benchmarks import registry_history, simulator, sunat_documents, sunat_ruc, unchanged_run
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument(
-        "--full", action="store_true", help="5 million lines, 20,000 documents, 2 million lots; about 40 minutes"
+        "--full",
+        action="store_true",
+        help="5 million lines, 20,000 documents, 2 million lots, 36 files of 90,000 registrations; about 45 minutes",
     )
     full = arguments.parse_args().full
     kept = [
         sunat_ruc.run(lines=5_000_000 if full else 500_000, rounds=3),
         sunat_documents.run(documents=20_000 if full else 2_000, rounds=3),
         simulator.run(lots=2_000_000 if full else 100_000, rounds=1),
+        registry_history.run(rows=90_000 if full else 9_000, rounds=3),
         unchanged_run.run(rounds=3),
     ]
     if not full:

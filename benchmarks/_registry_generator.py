@@ -82,29 +82,35 @@ def generate(folder: Path, rows: int, files: int) -> None:
         as_of = dt.date(2023 + i // 12, i % 12 + 1, 10)
         n = len(shown)
         at = place[shown]
-        frame = pl.DataFrame(
-            {
-                "_row_number": np.arange(1, n + 1),
-                "party_key": people[holder[shown]],
-                "reinfo_key": codes[shown],
-                "right": right[shown],
-                "department_name": names["department_name"][at],
-                "province_name": names["province_name"][at],
-                "district_name": names["district_name"][at],
-                "status_code": _STATUS[status[shown]],
-                "inscription_year": year[shown],
-            }
-        ).with_columns(
-            pl.col("_row_number").cast(pl.String).alias("source_row_id"),
-            pl.lit("MAP" if is_map else "WEB").alias("layout_code"),
-            pl.lit("DNI").alias("party_kind"),
-            pl.when(pl.col("right") >= 0).then("01" + pl.col("right").cast(pl.String).str.zfill(7)).alias("mining_right_id_ingemmet"),
-            pl.lit(False).alias("mining_right_id_was_repaired"),
-            ("DERECHO " + pl.col("right").cast(pl.String)).alias("mining_right_name"),
-            (pl.col("right") < 0).alias("is_free_area"),
-            pl.lit("EXPLOTACION").alias("activity_code"),
-            pl.lit(as_of).alias("layer_updated_date"),
-        ).with_columns(pl.when(is_map).then(pl.col(name)).alias(name) for name in _MAP_ONLY)
+        frame = (
+            pl.DataFrame(
+                {
+                    "_row_number": np.arange(1, n + 1),
+                    "party_key": people[holder[shown]],
+                    "reinfo_key": codes[shown],
+                    "right": right[shown],
+                    "department_name": names["department_name"][at],
+                    "province_name": names["province_name"][at],
+                    "district_name": names["district_name"][at],
+                    "status_code": _STATUS[status[shown]],
+                    "inscription_year": year[shown],
+                }
+            )
+            .with_columns(
+                pl.col("_row_number").cast(pl.String).alias("source_row_id"),
+                pl.lit("MAP" if is_map else "WEB").alias("layout_code"),
+                pl.lit("DNI").alias("party_kind"),
+                pl.when(pl.col("right") >= 0)
+                .then("01" + pl.col("right").cast(pl.String).str.zfill(7))
+                .alias("mining_right_id_ingemmet"),
+                pl.lit(False).alias("mining_right_id_was_repaired"),
+                ("DERECHO " + pl.col("right").cast(pl.String)).alias("mining_right_name"),
+                (pl.col("right") < 0).alias("is_free_area"),
+                pl.lit("EXPLOTACION").alias("activity_code"),
+                pl.lit(as_of).alias("layer_updated_date"),
+            )
+            .with_columns(pl.when(is_map).then(pl.col(name)).alias(name) for name in _MAP_ONLY)
+        )
         missing = [pl.lit(None).cast(c.dtype).alias(c.name) for c in table.columns if c.name not in frame.columns]
         sha = hashlib.sha256(f"file {i}".encode()).hexdigest()
         card = OriginCard(

@@ -36,7 +36,9 @@ def _listed(paths: list[Path], places: Path) -> tuple[pd.DataFrame, pd.DataFrame
     files["n"] = files.groupby("_is_synthetic").cumcount() + 1
     for number, at in zip(files["n"], order, strict=True):
         frames[at]["n"] = number
-    rows = pd.concat([frame.drop(columns=["layout_code", *constant[3:], "_source_as_of"]) for frame in frames], ignore_index=True)
+    rows = pd.concat(
+        [frame.drop(columns=["layout_code", *constant[3:], "_source_as_of"]) for frame in frames], ignore_index=True
+    )
     rows = rows.merge(pd.read_parquet(places), on=_NAMES, how="left", suffixes=("", "_place"))
     rows["place_code"] = rows["ubigeo_code"].fillna(rows["department_name"])
     rows["department_code"] = rows["department_code_place"].fillna(rows["department_code"])
@@ -69,10 +71,13 @@ def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
         _md5(f"{_md5(f'{party}|{right}')}|{i}")
         for party, right, i in zip(unknown["party_key"], unknown["right_code"], unknown["i"], strict=True)
     ]
-    coded = coded.assign(registration_key=coded["reinfo_key"], key_method="code", paired_from=0, ambiguous_from=float("nan"))
+    coded = coded.assign(
+        registration_key=coded["reinfo_key"], key_method="code", paired_from=0, ambiguous_from=float("nan")
+    )
     dropped = ["reinfo_key", "right_code"]
     return pd.concat(
-        [coded.drop(columns=dropped), bare.drop(columns=[*dropped, "i", "of_these", "code", "second_from"])], ignore_index=True
+        [coded.drop(columns=dropped), bare.drop(columns=[*dropped, "i", "of_these", "code", "second_from"])],
+        ignore_index=True,
     )
 
 
@@ -83,7 +88,9 @@ def _md5(text: str) -> str:
 def _judged(keyed: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     """The files with `absence_n`, the next whole one in which absence says something."""
     key = ["n", "_is_synthetic", "registration_key"]
-    narrow = keyed.loc[keyed["key_method"] != "natural", [*key, "status_code", "department_code", "paired_from", "ambiguous_from"]]
+    narrow = keyed.loc[
+        keyed["key_method"] != "natural", [*key, "status_code", "department_code", "paired_from", "ambiguous_from"]
+    ]
     ahead = pd.concat([narrow.assign(of=narrow["n"], n=narrow["n"] + back) for back in (3, 2, 1)], ignore_index=True)
     ahead = ahead[(ahead["n"] >= ahead["paired_from"]) & ~(ahead["n"] >= ahead["ambiguous_from"])]
     last = ahead.groupby(key, sort=False)[["status_code", "department_code"]].last().reset_index()
@@ -126,7 +133,9 @@ def _told(keyed: pd.DataFrame, files: pd.DataFrame) -> pd.DataFrame:
     rows.loc[is_new, "change_type"] = "new"
     listed = rows[changed].assign(change_n=rows["n"], after_n=rows["previous_n"].where(~vanished))
     gone = rows[rows["vanishes"]]
-    gone = gone.assign(change_n=gone["absence_n"], after_n=gone["n"], change_type="vanished", status_code=None, _row_number=None)
+    gone = gone.assign(
+        change_n=gone["absence_n"], after_n=gone["n"], change_type="vanished", status_code=None, _row_number=None
+    )
     told = pd.concat([listed, gone]).sort_values([*key, "change_n"], ignore_index=True)
     date = files.set_index(["_is_synthetic", "n"])["_source_as_of"]
 

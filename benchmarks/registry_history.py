@@ -24,7 +24,9 @@ MODELS = (
 )  # fmt: skip
 FILES = 36
 #: How the columns of a history are compared: pandas has no dates and counts with gaps in DOUBLE.
-_CASTS = {"valid_from": "DATE", "valid_to": "DATE", "changed_after": "DATE", "source_as_of": "DATE", "row_number": "BIGINT", "inscription_year": "SMALLINT"}  # fmt: skip
+_CASTS = dict.fromkeys(("valid_from", "valid_to", "changed_after", "source_as_of"), "DATE") | {
+    "row_number": "BIGINT", "inscription_year": "SMALLINT",
+}  # fmt: skip
 
 
 def _snapshots(folder: Path, count: int) -> list[Path]:
