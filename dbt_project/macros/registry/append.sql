@@ -7,9 +7,26 @@
   a rule or a place reads otherwise), nothing can be appended and the table is built anew.
 #}
 {% macro registry_record() -%}
-{{ return(api.Relation.create(
-    database=this.database, schema='intermediate', identifier='registry_built_from', type='table'
-)) }}
+"{{ this.database }}".intermediate.registry_built_from
+{%- endmacro %}
+
+{#
+  One digest of the rules' SQL: of every macro that takes part, its relations replaced by letters, and of the models that
+  append.
+#}
+{% macro registry_sql_digest() -%}
+{% set sql = [
+    registry_rows(), registry_file_contents('a'), registry_files('a'), registry_pairs('a', 'b', 'c'),
+    registry_codes('a'), registry_codes('a', 'b'), registry_keyed('a', 'b', 'c', 'd'),
+    registry_single('a'), registry_runs('a', 'b'), registry_judged('a', 'b', 'c'), registry_history('a', 'b'),
+    registry_new_codes('a', 'b'), registry_rekeyed('a', 'b', 'c'), registry_affected('a', 'b', 'c', 'd', 'e'),
+] -%}
+{% if execute -%}
+    {% for node in graph.nodes.values() | sort(attribute='unique_id') if node.config.get('meta', {}).get('keeps_record') -%}
+        {% do sql.append(node.raw_code) -%}
+    {% endfor -%}
+{% endif -%}
+{{ local_md5(sql | join) }}
 {%- endmacro %}
 
 {# dbt's own macro, which asks first whether a table with a record has to be built anew. #}
@@ -23,20 +40,19 @@
 {%- endmacro %}
 
 {% macro registry_has_to_rebuild() -%}
-    {% set record = registry_record() %}
-    {% if not adapter.get_relation(record.database, record.schema, record.identifier) %}
+    {% if not adapter.get_relation(this.database, 'intermediate', 'registry_built_from') %}
         {{ return(true) }}
     {% endif %}
-    {% set found = run_query(registry_rebuild_reasons(record)) %}
+    {% set found = run_query(registry_rebuild_reasons()) %}
     {{ return(found is not none and found.rows[0][0] > 0) }}
 {%- endmacro %}
 
 {# How many inputs of this table are no longer what they were; 1 if it has no record. #}
-{% macro registry_rebuild_reasons(record) -%}
+{% macro registry_rebuild_reasons() -%}
 select
     count(*) filter (inputs.input_digest is null)
     + case when count(*) = 0 then 1 else 0 end
-from {{ record }} as held
+from {{ registry_record() }} as held
 left join {{ ref('int_registry__inputs') }} as inputs
     on
         held.input_kind = inputs.input_kind

@@ -6,24 +6,30 @@
 {% if is_incremental() %}
     with new_files as {{ registry_new_files() }},
 
+    first_new as (
+        select
+            is_synthetic,
+            min(file_number) as file_number
+        from new_files
+        group by is_synthetic
+    ),
+
     near_runs as (
         select runs.*
         from {{ runs }} as runs
-        inner join (
-            select
-                is_synthetic,
-                min(file_number) as file_number
-            from new_files
-            group by is_synthetic
-        ) as first_new
+        inner join first_new
             on
                 runs.is_synthetic = first_new.is_synthetic
                 and coalesce(runs.last_number, first_new.file_number) >= first_new.file_number - (
                     select threshold from {{ rules }} where rule_code = 'LOOK_BACK_FILES'
                 )
+    ),
+
+    judged as (
+        {{ registry_judged('new_files', 'near_runs', rules) }}
     )
 
-    select * from ({{ registry_judged('new_files', 'near_runs', rules) }}) as judged
+    select judged.* from judged
 {% else %}
     {{ registry_judged(files, runs, rules) }}
 {% endif %}

@@ -22,7 +22,9 @@
         group by is_synthetic
     ),
 
-    rekeyed as ({{ registry_rekeyed('new_files', this, codes) }}),
+    rekeyed as (
+        {{ registry_rekeyed('new_files', this, codes) }}
+    ),
 
     rekeyed_rows as (
         select * from {{ registry_rows() }} as listed
@@ -82,7 +84,10 @@
     left join rekeyed
         on runs.registration_key = rekeyed.registration_key and runs.is_synthetic = rekeyed.is_synthetic
     -- a run that only goes on stays as it is
-    where runs.first_number >= first_new.file_number or runs.last_number is not null or rekeyed.registration_key is not null
+    where
+        runs.first_number >= first_new.file_number
+        or runs.last_number is not null
+        or rekeyed.registration_key is not null
 {% else %}
     {{ registry_runs(registry_single(keyed), files) }}
 {% endif %}

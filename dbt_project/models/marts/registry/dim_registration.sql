@@ -26,7 +26,9 @@
                 and coalesce(runs.last_number >= new_files.file_number, true)
     ),
 
-    affected as ({{ registry_affected('new_files', 'new_listings', this, judged, codes) }}),
+    affected as (
+        {{ registry_affected('new_files', 'new_listings', this, judged, codes) }}
+    ),
 
     affected_runs as (
         select runs.*
