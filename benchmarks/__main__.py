@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import registry_history, simulator, sunat_documents, sunat_ruc, unchanged_run
+from benchmarks import disclosure, registry_history, simulator, sunat_documents, sunat_ruc, unchanged_run
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     arguments.add_argument(
         "--full",
         action="store_true",
-        help="5 million lines, 20,000 documents, 2 million lots, 36 files of 90,000 registrations; about 45 minutes",
+        help="5 million lines, 20,000 documents, 2 million lots, 36 files of 90,000 registrations, 1,000 districts; about 45 minutes",
     )
     full = arguments.parse_args().full
     kept = [
@@ -22,6 +22,7 @@ def main() -> None:
         simulator.run(lots=2_000_000 if full else 100_000, rounds=1),
         registry_history.run(rows=90_000 if full else 9_000, rounds=3),
         unchanged_run.run(rounds=3),
+        disclosure.run(districts=1_000 if full else 100),
     ]
     if not full:
         print(

@@ -126,6 +126,12 @@ class TableContract:
         return tuple(self.properties.get("sources", ()))
 
     @property
+    def disclosed_from(self) -> str | None:
+        """Of a published table whose figures are sums over parties: the model that they are summed from under disclosure
+        control (`pipelines.disclosure`). None: the dbt model of the table's own name gives it as it is."""
+        return self.properties.get("disclosed_from")
+
+    @property
     def reject_tolerance_frac(self) -> float:
         """Share of rejected rows above which the whole file is refused."""
         return float(self.properties.get("reject_tolerance_frac", 0.0))

@@ -40,7 +40,7 @@ def rendered() -> dict[Path, str]:
     tables = contracts.all_contracts().values()
     files = {DBT_DIR / "models" / "_raw_sources.yml": _dump(_sources([t for t in tables if t.layer == "raw"]))}
     for layer, folder in (("marts", "marts"), ("published", "publish")):
-        models = [_model(t) for t in tables if t.layer == layer]
+        models = [_model(t) for t in tables if t.layer == layer and t.disclosed_from is None]
         files[DBT_DIR / "models" / folder / f"_{folder}.yml"] = _dump({"version": 2, "models": models})
     return files
 

@@ -23,7 +23,7 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     groups = (registry, production, pricing, intermediary, reference)
     models = warehouse.dbt_models(warehouse.prepared_manifest(settings))
     ingest_jobs = jobs.ingest_jobs()
-    published = [c for c in contracts.all_contracts().values() if c.layer == "published"]
+    published = [c for c in contracts.all_contracts().values() if c.layer == "published" and c.disclosed_from is None]
     return dg.Definitions(
         assets=[
             *(asset for group in groups for asset in group.ASSETS),

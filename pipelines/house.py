@@ -77,12 +77,7 @@ def look(settings: Settings, folders: tuple[Path, ...] = ()) -> Plan:
 def _release_is_due(settings: Settings) -> bool:
     from pipelines.publish import release
 
-    known = release.versions(settings.releases)
-    if not known or not release.is_latest(settings.releases, known[-1]):
-        return True
-    package = files.read_json(settings.releases / known[-1] / "datapackage.json")
-    published = release.read_published(settings.analysts_db)
-    return package["antawasi"]["content_digest"] != release.content_digest(published)
+    return release.is_due(settings)
 
 
 @contextlib.contextmanager

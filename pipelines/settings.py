@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         return self.home / "releases"
 
     @property
+    def ledger(self) -> Path:
+        """What each release hid and what it was made of: for the pipeline alone, as the vault."""
+        return self.home / "ledger"
+
+    @property
     def reports(self) -> Path:
         return self.home / "reports"
 

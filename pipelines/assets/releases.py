@@ -28,7 +28,8 @@ def release(
     from pipelines.publish.release import publish
 
     reporter.step("release")
-    done = publish(settings, dt.date.fromisoformat(config.as_of) if config.as_of else None)
+    as_of = dt.date.fromisoformat(config.as_of) if config.as_of else None
+    done = publish(settings, as_of, lambda product: reporter.step(f"release: cells of {product}"))
     return dg.MaterializeResult(
         metadata={
             "version": done.version,

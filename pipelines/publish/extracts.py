@@ -16,9 +16,28 @@ XLSX_MAX_ROWS = 1_048_575
 SYNTHETIC_NOTE = "DATOS SIMULADOS, NO MEDIDOS / SIMULATED DATA, NOT MEASURED"
 
 
+#: Column that says whether a row's figures are shown (SDMX: A), and what stands in text files where they are not.
+STATUS, SHOWN, HIDDEN = "obs_status_code", "A", ":c"
+
+
+def figures(frame: pl.DataFrame) -> list[str]:
+    """Columns that are empty where a row is hidden."""
+    if STATUS not in frame.columns:
+        return []
+    hidden = frame.filter(pl.col(STATUS) != SHOWN)
+    return [
+        name for name, dtype in frame.schema.items()
+        if dtype.is_numeric() and (not hidden.height or hidden[name].null_count() == hidden.height)
+    ]  # fmt: skip
+
+
 def write_csv(frame: pl.DataFrame, target: Path) -> None:
-    """UTF-8 with BOM, comma, decimal point: what a spreadsheet opens with its accents intact."""
-    frame.write_csv(target, include_bom=True, line_terminator="\n")
+    """UTF-8 with BOM, comma, decimal point: what a spreadsheet opens with its accents intact. Hidden figures are marked."""
+    marked = frame.with_columns(
+        pl.when(pl.col(STATUS) == SHOWN).then(pl.col(name).cast(pl.String)).otherwise(pl.lit(HIDDEN)).alias(name)
+        for name in figures(frame)
+    )
+    marked.write_csv(target, include_bom=True, line_terminator="\n")
 
 
 def write_parquet(frame: pl.DataFrame, target: Path) -> None:
@@ -46,9 +65,14 @@ def write_xlsx(
     text, wrap = book.add_format({"num_format": "@"}), book.add_format({"text_wrap": True, "valign": "top"})
     _lines(book.add_worksheet("LEEME"), readme, wrap)
     sheet = book.add_worksheet("datos")
+    hidden = set(figures(frame))
     for j, column in enumerate(contract.columns):
         sheet.write_string(0, j, column.name, bold)
         values = frame[column.name]
+        if column.name in hidden:
+            for i, status in enumerate(frame[STATUS], start=1):
+                if status != SHOWN:
+                    sheet.write_string(i, j, HIDDEN, text)
         if column.dtype == pl.String:
             for i, value in enumerate(values, start=1):
                 if value is not None:

@@ -26,9 +26,9 @@ def render(version: str, as_of: dt.date, published: dict[str, pl.DataFrame], att
             "contract": contracts.contract(name),
             "rows": frame.height,
             "is_synthetic": bool(frame["is_synthetic"].any()),
-            "first": str(frame["month"].min())[:7],
-            "last": str(frame["month"].max())[:7],
-            "source_as_of": str(frame["source_as_of"].max()),
+            "first": _span(frame, "min"),
+            "last": _span(frame, "max"),
+            "source_as_of": str(frame["source_as_of"].max()) if "source_as_of" in frame.columns else "",
         }
         for name, frame in published.items()
     ]
@@ -37,6 +37,12 @@ def render(version: str, as_of: dt.date, published: dict[str, pl.DataFrame], att
         version=version, as_of=as_of.isoformat(), products=products, figures=figures, attributions=attributions,
         any_synthetic=any(p["is_synthetic"] for p in products),
     )  # fmt: skip
+
+
+def _span(frame: pl.DataFrame, end: str) -> str:
+    """First or last month, period or year that a table tells of."""
+    column = next((name for name in ("month", "period_code", "production_year") if name in frame.columns), None)
+    return "" if column is None or not frame.height else str(getattr(frame[column].cast(pl.String), end)())[:7]
 
 
 @functools.lru_cache(maxsize=1)

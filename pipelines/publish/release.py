@@ -12,22 +12,25 @@ import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines import contracts, files, landing
+from pipelines import contracts, files, landing, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.disclosure import gate
 from pipelines.errors import AntawasiError, PublishRefused
-from pipelines.publish import changes, extracts, page
+from pipelines.publish import changes, extracts, page, past, products
 from pipelines.settings import Settings
 from pipelines.sources import get_source
 from pipelines.warehouse import connect
 
 _VERSION = re.compile(r"v(\d{4})\.(\d{2})\.(\d+)")
 LATEST = "latest"
+_MADE_FROM = "made_from.json"
+_DISCLOSURE = Path(gate.__file__).parent
 DATA_LICENCE = {
     "name": "CC-BY-4.0",
     "title": "Creative Commons Attribution 4.0",
@@ -86,9 +89,19 @@ def read_published(analysts_db: Path, tables: list[tuple[str, str]] | None = Non
     return published
 
 
-def newest_source_date(published: dict[str, pl.DataFrame]) -> dt.date:
-    """The newest date that any published row's source carries: the as-of date when nobody states one."""
-    return max(frame["source_as_of"].max() for frame in published.values())  # type: ignore[type-var,return-value]
+def newest_source_date(analysts_db: Path, names: Iterable[str]) -> dt.date:
+    """The newest date that any file of the sources of these products carries: the as-of date when nobody states one."""
+    sources = sorted({source for name in names for source in contracts.contract(name).published_from})
+    with connect(analysts_db, read_only=True) as connection:
+        ((newest,),) = connection.execute(
+            "SELECT max(source_as_of) FROM meta.landing_files WHERE status = 'accepted' AND list_contains(?, source)",
+            [sources],
+        ).fetchall()
+    if newest is None:
+        raise PublishRefused(
+            "No file of the published sources carries a date. What to do: state the release's date (--as-of)."
+        )
+    return newest
 
 
 def content_digest(published: dict[str, pl.DataFrame]) -> str:
@@ -98,10 +111,24 @@ def content_digest(published: dict[str, pl.DataFrame]) -> str:
         digest.update(contracts.contract(name).path.read_bytes())
         digest.update(frame.write_csv().encode())
     for code in sorted(
-        [*Path(__file__).parent.rglob("*.py"), *Path(__file__).parent.rglob("*.j2"), Path(gate.__file__)]
+        [*Path(__file__).parent.rglob("*.py"), *Path(__file__).parent.rglob("*.j2"), *_DISCLOSURE.glob("*.*")]
     ):
         digest.update(code.read_bytes())
     return digest.hexdigest()
+
+
+def made_from(settings: Settings) -> str:
+    """Names what a release is made of without making it: the analysts' copy and the code that publishes."""
+    return hashlib.sha256(f"{warehouse.analysts_digest(settings)} {content_digest({})}".encode()).hexdigest()
+
+
+def is_due(settings: Settings) -> bool:
+    """Whether a release may differ from the last one: another copy for analysts, other code, or no release at all."""
+    known = versions(settings.releases)
+    if not known or not is_latest(settings.releases, known[-1]):
+        return True
+    kept = settings.ledger / known[-1] / _MADE_FROM
+    return not kept.exists() or files.read_json(kept)["made_from"] != made_from(settings)
 
 
 def is_latest(releases: Path, version: str) -> bool:
@@ -109,31 +136,45 @@ def is_latest(releases: Path, version: str) -> bool:
     return (releases / LATEST).resolve() == (releases / version).resolve()
 
 
-def publish(settings: Settings, as_of: dt.date | None = None) -> Release:
+def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[str], None] = lambda _: None) -> Release:
     """Publish the analysts' copy. Nothing happens when nothing changed since the latest release.
 
+    Args:
+        tell: is told each product whose cells are being protected.
+
     Raises:
-        PublishRefused: a table did not pass the gate, or `as_of` is of a month before the latest release.
-        AntawasiError: there is no analysts' copy yet.
+        PublishRefused: a table did not pass the gate, an attack on a product succeeded, or `as_of` is of a month before the
+            latest release.
+        AntawasiError: there is no analysts' copy yet, or a product's cells cannot be protected.
     """
     if not settings.analysts_db.exists():
         raise AntawasiError("There is no warehouse yet. What to do: run `antawasi build` first.")
     with files.lock(settings.home / "locks" / "releases.lock", "The release folder", wait_s=60):
         published = read_published(settings.analysts_db)
-        digest = content_digest(published)
         known = versions(settings.releases)
         previous = settings.releases / known[-1] if known else None
-        rows = {name: frame.height for name, frame in published.items()}
         if previous is not None:
             _verify(previous)
-            if files.read_json(previous / "datapackage.json")["antawasi"]["content_digest"] == digest:
-                if not is_latest(settings.releases, previous.name):  # killed between the rename and the link
-                    files.swap_symlink(settings.releases / LATEST, previous.name)
-                return Release(previous.name, previous, False, rows)
-        day = as_of or newest_source_date(published)
+        day = as_of or newest_source_date(settings.analysts_db, [*published, *products.names()])
         if previous is not None and as_of is None:
             day = max(day, dt.date(*_order(previous.name)[:2], 1))
         version = _next_version(known, day)
+        left = past.read(settings.ledger, previous.name if previous else None)
+        disclosure = products.disclose(settings.analysts_db, day, version, left, tell)
+        published |= {name: _passed(name, frame) for name, frame in disclosure.tables.items()}
+        digest = content_digest(published)
+        rows = {name: frame.height for name, frame in published.items()}
+        made = {"made_from": made_from(settings)}
+        if (
+            previous is not None
+            and files.read_json(previous / "datapackage.json")["antawasi"]["content_digest"] == digest
+        ):
+            if not is_latest(settings.releases, previous.name):  # killed between the rename and the link
+                files.swap_symlink(settings.releases / LATEST, previous.name)
+            files.write_json(settings.ledger / previous.name / _MADE_FROM, made, mode=0o600)
+            return Release(previous.name, previous, False, rows)
+        past.write(settings.ledger, version, disclosure.past)
+        files.write_json(settings.ledger / version / _MADE_FROM, made, mode=0o600)
         target = settings.releases / version
         with files.atomic_dir(target) as tmp:
             _fill(tmp, version, day, published, digest, previous, settings)
@@ -141,6 +182,18 @@ def publish(settings: Settings, as_of: dt.date | None = None) -> Release:
                 os.chmod(path, 0o555 if path.is_dir() else 0o444)
         files.swap_symlink(settings.releases / LATEST, version)
         return Release(version, target, True, rows)
+
+
+def _passed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """A table made under disclosure control, past the gate and its contract's checks like those that dbt makes."""
+    contract = gate.admit(gate.PUBLISH_SCHEMA, name)
+    gate.inspect(contract, frame)
+    result = quality.check_frame(contract, frame, name)
+    if not result.passed:
+        raise PublishRefused(
+            f"{name} does not keep its contract: {'; '.join(result.failures)}. What to do: mend the model or the contract."
+        )
+    return frame
 
 
 def _verify(release: Path) -> None:
@@ -241,6 +294,10 @@ def _readme(contract: TableContract, version: str, day: dt.date, frame: pl.DataF
         "Hojas: LEEME (esta), datos, diccionario (columnas, unidades, códigos), notas (límites y fuentes).",
         "Licencia de los datos: CC BY 4.0, con las atribuciones de la hoja notas.",
     ]
+    if extracts.STATUS in frame.columns:
+        lines.append(
+            f"{extracts.HIDDEN}: dato reservado; no es cero ni falta / hidden figure, neither zero nor missing."
+        )
     return [extracts.SYNTHETIC_NOTE, *lines] if _is_synthetic(frame) else lines
 
 
@@ -331,7 +388,8 @@ def _table_schema(contract: TableContract) -> dict[str, Any]:
         if limits:
             field["constraints"] = limits
         fields.append(field)
-    return {"fields": fields, "primaryKey": list(contract.key)}
+    schema = {"fields": fields, "primaryKey": list(contract.key)}
+    return schema | ({"missingValues": ["", extracts.HIDDEN]} if extracts.STATUS in contract.column_names else {})
 
 
 _LICENSE = """Datos / data: Creative Commons Attribution 4.0 International (CC BY 4.0)

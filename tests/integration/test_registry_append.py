@@ -33,7 +33,7 @@ model, statement = sys.argv[1:3]
 
 def watch(event):
     if event.info.name == "SQLQuery" and event.data.conn_name.endswith("." + model):
-        if " ".join(event.data.sql.partition("*/")[2].split()).startswith(statement):
+        if " ".join(event.data.sql.split("*/", 1)[-1].split()).startswith(statement):
             os.kill(os.getpid(), signal.SIGKILL)
 
 dbtRunner(callbacks=[watch]).invoke(sys.argv[3:])
@@ -109,7 +109,7 @@ class Warehouse:
 
 def bare(sql: str) -> str:
     """A statement on one line, without dbt's comment before it."""
-    return " ".join(sql.partition("*/")[2].split())
+    return " ".join(sql.split("*/", 1)[-1].split())
 
 
 def frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list | None = None) -> pl.DataFrame:

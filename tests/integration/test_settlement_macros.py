@@ -54,6 +54,7 @@ SCALARS = {
         "milling_usd_per_dmt",
     ),
     "recovered_cu": ("ore_dmt", "cu_pct", "recovery_frac"),
+    "fund_closing_usd": ("opening_usd", "interest_usd", "fees_usd", "support_usd"),
     "capacity_t": ("t_per_day", "first_day", "last_day"),
 }
 #: Aggregates, over rows of columns of these names.
@@ -279,6 +280,8 @@ def test_o4_public_buyers_tariff(solve):
         linear["escala_usd_per_unit"],
     )  # fmt: skip
     assert price == printed(linear["price_usd_dmt"])
+    fund = ORACLES["O4_enami"]["fund2025"]
+    assert solve("fund_closing_usd", fund["base"], fund["interest"], fund["fees"], 0) == printed(fund["total"])
 
 
 def test_o4b_and_o13_netback_and_fairness(solve):

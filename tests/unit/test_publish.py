@@ -44,6 +44,10 @@ def warehouse(settings, tables: dict[str, pl.DataFrame]):
     settings.analysts_db.unlink(missing_ok=True)
     with connect(settings.analysts_db) as connection:
         connection.execute("CREATE SCHEMA publish; CREATE SCHEMA marts; CREATE TABLE marts.secret AS SELECT 1 AS x")
+        connection.execute(
+            "CREATE SCHEMA meta; CREATE TABLE meta.landing_files AS SELECT 'worldbank_pinksheet' AS source, "
+            f"DATE '{VINTAGE}' AS source_as_of, 'accepted' AS status"
+        )
         for name, frame in tables.items():
             connection.register("f", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
             connection.execute(f"CREATE TABLE publish.{name} AS FROM f")

@@ -63,3 +63,18 @@
 {% macro support_usd_cents_per_lb(usd_cents_per_lb, support_price_usd_cents_per_lb, most_usd_cents_per_lb) -%}
     least(greatest({{ support_price_usd_cents_per_lb }} - {{ usd_cents_per_lb }}, 0), {{ most_usd_cents_per_lb }})
 {%- endmacro %}
+
+{# What a fund holds after a period: its interest added, fees and support (less what was withheld) taken off. Oracle O4'. #}
+{% macro fund_closing_usd(opening_usd, interest_usd, fees_usd, support_usd) -%}
+    cast({{ opening_usd }} + {{ interest_usd }} - {{ fees_usd }} - ({{ support_usd }}) as decimal(18, 2))
+{%- endmacro %}
+
+{# A month's interest at a rate a year, none on what is below zero. #}
+{% macro month_interest_usd(amount_usd, pct_per_year) -%}
+    cast(round({{ wide('greatest(' ~ amount_usd ~ ', 0)') }} * {{ pct_per_year }} * 0.01 / 12, 2) as decimal(18, 2))
+{%- endmacro %}
+
+{# What a month's prices above the support price give back of what producers owe a fund. `month` is a row of mart_buyer_fund's months. #}
+{% macro withheld_usd(owed_usd, month) -%}
+    least({{ month }}.withholdable_usd, {{ owed_usd }} + {{ month_interest_usd(owed_usd, month ~ '.credit_interest_pct_per_year') }})
+{%- endmacro %}

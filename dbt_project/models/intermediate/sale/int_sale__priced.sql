@@ -1,7 +1,7 @@
--- Every sale of ore or product inside the country whose price a paper shows, with what it can be compared to, US$ per dry
--- tonne: the copper's quotation of the day; the netback, what a plant could pay and lose nothing (for ore at the pit less
--- the department's usual freight); and a public buyer's tariff at the mean price of the month before, without and
--- with support (the tariff, too, at the pit less that freight). Null where a term of it is not known.
+-- Every sale of ore or product inside the country whose price a paper shows, with what it can be compared to, US$ per
+-- dry tonne: the copper's quotation of the day; the netback, what a plant could pay and lose nothing (for ore at the
+-- pit less the department's usual freight); and a public buyer's tariff at the mean price of the month before, without
+-- and with support (the tariff, too, at the pit less that freight). Null where a term of it is not known.
 with sales as (
     select
         *,
@@ -39,7 +39,8 @@ districts as (
 tariffs as (
     select
         terms.*,
-        funds.support_most_usd_cents_per_lb
+        funds.support_most_usd_cents_per_lb,
+        funds.withheld_pct
     from {{ ref('ref_buyer_tariff') }} as terms
     inner join {{ ref('ref_buyer_fund') }} as funds on terms.tariff_code = funds.tariff_code
 ),
@@ -106,7 +107,7 @@ products as (
 compared as (
     select
         products.*,
-        cast({{ wide('value_usd') }} / mass_dmt as decimal(18, 8)) as paid_usd_per_dmt,
+        cast({{ wide('value_usd') }} / products.mass_dmt as decimal(18, 8)) as paid_usd_per_dmt,
         {{ copper_usd_per_dmt('cu_pct', 'copper_usd_per_t') }} as lme_usd_per_dmt,
         {{ ore_netback_usd_per_dmt(
             'mass_pull_frac',
@@ -114,26 +115,34 @@ compared as (
             ~ refining_usd_per_dmt('payable_cu_pct', 'refining_usd_per_lb') ~ ')',
             'freight_usd_per_dmt',
             'processing_usd_per_dmt'
-        ) }} - haul_usd_per_dmt as netback_usd_per_dmt,
+        ) }} - products.haul_usd_per_dmt as netback_usd_per_dmt,
         tariffs.tariff_code,
         tariffs.cap_code,
         tariffs.monthly_cap_dmt,
         tariffs.support_price_usd_cents_per_lb,
         case
-            when tariffs.tariff_code is not null and tariff_usd_cents_per_lb is not null then {{ support_usd_cents_per_lb(
-                'tariff_usd_cents_per_lb',
-                'tariffs.support_price_usd_cents_per_lb',
-                'tariffs.support_most_usd_cents_per_lb'
-            ) }}
+            when tariffs.tariff_code is not null and products.tariff_usd_cents_per_lb is not null
+                then {{ support_usd_cents_per_lb(
+                    'products.tariff_usd_cents_per_lb',
+                    'tariffs.support_price_usd_cents_per_lb',
+                    'tariffs.support_most_usd_cents_per_lb'
+                ) }}
         end as support_usd_cents_per_lb,
+        greatest(products.tariff_usd_cents_per_lb - tariffs.support_price_usd_cents_per_lb, 0)
+        * tariffs.withheld_pct * 0.01
+            as withholdable_usd_cents_per_lb,
         case
-            when tariffs.tariff_code is not null and tariff_usd_cents_per_lb is not null
-                then {{ tariff_at_price_usd_per_dmt('cu_pct', 'tariff_usd_cents_per_lb', 'tariffs') }} - haul_usd_per_dmt
+            when tariffs.tariff_code is not null and products.tariff_usd_cents_per_lb is not null
+                then
+                    {{ tariff_at_price_usd_per_dmt('products.cu_pct', 'products.tariff_usd_cents_per_lb', 'tariffs') }}
+                    - products.haul_usd_per_dmt
         end as tariff_usd_per_dmt,
         {{ pounds(recovered_cu('mass_dmt', 'cu_pct', 'tariffs.recovery_frac')) }} as tariff_cu_lb
     from products
     left join tariffs
-        on products.product_form_code = tariffs.product_form_code and {{ is_in_force('products.first_date', 'tariffs') }}
+        on
+            products.product_form_code = tariffs.product_form_code
+            and {{ is_in_force('products.first_date', 'tariffs') }}
 )
 
 select
@@ -172,9 +181,11 @@ select
     tariff_usd_cents_per_lb,
     support_price_usd_cents_per_lb,
     support_usd_cents_per_lb,
+    cast(withholdable_usd_cents_per_lb as decimal(18, 6)) as withholdable_usd_cents_per_lb,
     tariff_usd_per_dmt,
     cast(
-        tariff_usd_per_dmt + cast({{ wide('tariff_cu_lb') }} * support_usd_cents_per_lb * 0.01 as decimal(24, 8)) / mass_dmt
+        tariff_usd_per_dmt
+        + cast({{ wide('tariff_cu_lb') }} * support_usd_cents_per_lb * 0.01 as decimal(24, 8)) / mass_dmt
         as decimal(18, 8)
     ) as supported_tariff_usd_per_dmt,
     is_synthetic

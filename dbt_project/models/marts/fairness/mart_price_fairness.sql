@@ -1,6 +1,6 @@
--- What sales were paid against what they can be compared to, by month, department of origin, place of the sale, product form
--- and state of the registration used, on the day of the sale. One row for each denominator; ratios are of sums over the
--- sales that have the denominator, quantiles are of single sales.
+-- What sales were paid against what they can be compared to, by month, department of origin, place of the sale, product
+-- form and state of the registration used, on the day of the sale. One row for each denominator; ratios are of sums
+-- over the sales that have the denominator, quantiles are of single sales.
 {% set denominators = {
     'LME_CONTAINED': 'lme_usd_per_dmt',
     'NETBACK': 'netback_usd_per_dmt',

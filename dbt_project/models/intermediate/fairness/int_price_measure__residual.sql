@@ -1,0 +1,96 @@
+-- What a buyer, a department or a district pays (or is paid) above or below comparable sales: the mean hedonic
+-- residual, in logarithms (0.05 is about 5 % more), with an interval that counts sellers, not sales: sales of one
+-- seller are alike.
+{% set levels = {'buyer': 'buyer_key', 'department': 'department_code', 'district': 'district_code'} %}
+with sales as (
+    {% for level, subject in levels.items() -%}
+        select
+            year,
+            kind_code,
+            '{{ level }}' as subject_level,
+            {{ subject }} as subject_code,
+            operator_key,
+            buyer_key,
+            log_paid_rest,
+            is_synthetic
+        from {{ ref('int_sale__adjusted') }}
+        where {{ subject }} <> '--'
+        {% if not loop.last %}union all{% endif %}
+    {% endfor -%}
+),
+
+means as (
+    select
+        year,
+        kind_code,
+        subject_level,
+        subject_code,
+        count(*) as sale_count,
+        count(distinct operator_key) as operator_count,
+        count(distinct buyer_key) as buyer_count,
+        cast(sum({{ steady('log_paid_rest') }}) as double) / count(*) as mean_rest,
+        is_synthetic
+    from sales
+    group by year, kind_code, subject_level, subject_code, is_synthetic
+),
+
+by_seller as (
+    select
+        sales.year,
+        sales.kind_code,
+        sales.subject_level,
+        sales.subject_code,
+        sum({{ steady('sales.log_paid_rest - means.mean_rest') }}) as deviation,
+        sales.is_synthetic
+    from sales
+    inner join means
+        on
+            sales.year = means.year
+            and sales.kind_code = means.kind_code
+            and sales.subject_level = means.subject_level
+            and sales.subject_code = means.subject_code
+            and sales.is_synthetic = means.is_synthetic
+    group by
+        sales.year, sales.kind_code, sales.subject_level, sales.subject_code, sales.operator_key, sales.is_synthetic
+),
+
+squares as (
+    select
+        year,
+        kind_code,
+        subject_level,
+        subject_code,
+        cast(sum({{ steady('cast(deviation as double) * cast(deviation as double)') }}) as double) as square,
+        is_synthetic
+    from by_seller
+    group by year, kind_code, subject_level, subject_code, is_synthetic
+)
+
+select
+    means.year,
+    means.kind_code,
+    means.subject_level,
+    means.subject_code,
+    '--' as other_subject_code,
+    'RESIDUAL' as measure_code,
+    cast(means.mean_rest as decimal(18, 8)) as value,
+    cast(
+        means.mean_rest - {{ price_measure_rule('CONFIDENCE_Z') }} * sqrt(squares.square) / means.sale_count
+        as decimal(18, 8)
+    ) as low_value,
+    cast(
+        means.mean_rest + {{ price_measure_rule('CONFIDENCE_Z') }} * sqrt(squares.square) / means.sale_count
+        as decimal(18, 8)
+    ) as high_value,
+    means.sale_count,
+    means.operator_count,
+    means.buyer_count,
+    means.is_synthetic
+from means
+inner join squares
+    on
+        means.year = squares.year
+        and means.kind_code = squares.kind_code
+        and means.subject_level = squares.subject_level
+        and means.subject_code = squares.subject_code
+        and means.is_synthetic = squares.is_synthetic
