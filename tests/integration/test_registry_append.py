@@ -248,7 +248,7 @@ def same(ours: dict[str, pl.DataFrame], theirs: dict[str, pl.DataFrame]) -> None
 
 
 @settings(
-    max_examples=int(os.environ.get("FUZZ", "8")),
+    max_examples=int(os.environ.get("FUZZ", "6")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -72,6 +72,7 @@ runs as (
         is_synthetic,
         first_number,
         row_number,
+        said_hash,
         is_first,
         case
             when is_last then last_number
@@ -96,6 +97,7 @@ inner join listed
         runs.is_synthetic = listed.is_synthetic
         and runs.first_number = listed.first_number
         and runs.row_number = listed.row_number
+        and runs.said_hash = listed.said_hash
 where runs.is_first
 {%- endmacro %}
 
