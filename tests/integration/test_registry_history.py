@@ -30,6 +30,7 @@ MODELS = {
     "int_registry__files_judged": "intermediate",
     "dim_registration": "marts",
     "int_registry__month_ends": "intermediate",
+    "int_registry__moves": "intermediate",
     "mart_registry_transitions": "marts",
     "mart_registry_stock_flow": "marts",
     "int_registry__suspensions": "intermediate",
