@@ -41,6 +41,17 @@ class Pin:
     receipts: tuple[Receipt, ...]
 
     @property
+    def lake_files(self) -> pl.DataFrame:
+        """The accepted files by table: table_name, landing_sha256, and the fingerprint of what its rows depend on."""
+        rows = [
+            (table, r.sha256, r.fingerprint)
+            for table in self.tables
+            for r in self.receipts
+            if r.status == "accepted" and r.accepted.get(table)
+        ]
+        return pl.DataFrame(rows, schema=dict.fromkeys(("table_name", "landing_sha256", "fingerprint"), pl.String), orient="row")
+
+    @property
     def digest(self) -> str:
         """Names everything a build depends on: the lake's files, the models, the contracts, this module."""
         parts = [f"{r.source} {r.sha256} {r.fingerprint} {r.status}" for r in self.receipts]
@@ -104,6 +115,8 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
                     connection.execute(
                         f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])'
                     )
+                connection.register("lake_files", pinned.lake_files.to_arrow())
+                connection.execute("CREATE OR REPLACE TABLE raw.lake_files AS FROM lake_files")
             return
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
