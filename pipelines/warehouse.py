@@ -49,7 +49,9 @@ class Pin:
             for r in self.receipts
             if r.status == "accepted" and r.accepted.get(table)
         ]
-        return pl.DataFrame(rows, schema=dict.fromkeys(("table_name", "landing_sha256", "fingerprint"), pl.String), orient="row")
+        return pl.DataFrame(
+            rows, schema=dict.fromkeys(("table_name", "landing_sha256", "fingerprint"), pl.String), orient="row"
+        )
 
     @property
     def digest(self) -> str:
@@ -216,11 +218,15 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
 
 def comments(manifest: dict[str, Any], tables: list[tuple[str, str]]) -> Iterator[str]:
     """COMMENT statements for tables and columns: Spanish, then English, from contracts; elsewhere what heads the model."""
-    nodes = {(n["schema"], n["alias"]): n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")}
+    nodes = {
+        (n["schema"], n["alias"]): n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")
+    }
     known = contracts.all_contracts()
     for schema, name in tables:
         node, contract = nodes[schema, name], known.get(name)
-        told = f"{contract.description_es} / {contract.description}" if contract else node["description"] or _heading(node)
+        told = (
+            f"{contract.description_es} / {contract.description}" if contract else node["description"] or _heading(node)
+        )
         if told:
             yield f'COMMENT ON TABLE copy."{schema}"."{name}" IS {_literal(told)}'
         for column in contract.columns if contract else ():
