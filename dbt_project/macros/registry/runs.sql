@@ -24,35 +24,26 @@ with newest as (
     group by is_synthetic
 ),
 
-listed as materialized (
-    select
-        registration_key,
-        is_synthetic,
-        first_number,
-        last_number,
-        row_number,
-        {{ said | join(', ') }},
-        -- 64 bits: that two listings that differ have one hash is not to be expected in the life of the registry
-        hash(registration_key) as registration_hash,
-        hash(registration_key, {{ said | join(', ') }}) as said_hash
-    from {{ listings }} as listings
-),
-
--- Of numbers alone: putting millions of rows in order costs by their width.
 compared as (
     select
-        is_synthetic,
-        first_number,
-        last_number,
-        row_number,
-        registration_hash,
-        said_hash,
+        *,
         lag(last_number) over registration as number_before,
-        lag(said_hash) over registration as said_before,
+        lag(said) over registration as said_before,
         lead(first_number) over registration as number_after,
-        lead(said_hash) over registration as said_after
-    from listed
-    window registration as (partition by registration_hash, is_synthetic order by first_number)
+        lead(said) over registration as said_after
+    from (
+        select
+            registration_key,
+            is_synthetic,
+            first_number,
+            last_number,
+            row_number,
+            {{ said | join(', ') }},
+            -- 64 bits: that two listings that differ have one hash is not to be expected in the life of the registry
+            hash({{ said | join(', ') }}) as said
+        from {{ listings }} as listings
+    ) as listed
+    window registration as (partition by registration_key, is_synthetic order by first_number)
 ),
 
 edges as (
@@ -60,8 +51,8 @@ edges as (
     from (
         select
             *,
-            coalesce(number_before <> first_number - 1 or said_before <> said_hash, true) as is_first,
-            coalesce(number_after <> last_number + 1 or said_after <> said_hash, true) as is_last
+            coalesce(number_before <> first_number - 1 or said_before <> said, true) as is_first,
+            coalesce(number_after <> last_number + 1 or said_after <> said, true) as is_last
         from compared
     ) as marked
     where is_first or is_last
@@ -69,35 +60,26 @@ edges as (
 
 runs as (
     select
-        is_synthetic,
-        first_number,
-        row_number,
-        said_hash,
-        is_first,
-        case
-            when is_last then last_number
-            else lead(last_number) over (partition by registration_hash, is_synthetic order by first_number)
-        end as last_number
+        * replace (
+            case
+                when is_last then last_number
+                else lead(last_number) over (partition by registration_key, is_synthetic order by first_number)
+            end as last_number
+        )
     from edges
 )
 
 select
-    listed.registration_key,
+    runs.registration_key,
     runs.is_synthetic,
     runs.first_number,
     nullif(runs.last_number, newest.file_number) as last_number,
     runs.row_number,
     {% for column in said -%}
-        listed.{{ column }}{{ ',' if not loop.last }}
+        runs.{{ column }}{{ ',' if not loop.last }}
     {% endfor %}
 from runs
 inner join newest on runs.is_synthetic = newest.is_synthetic
-inner join listed
-    on
-        runs.is_synthetic = listed.is_synthetic
-        and runs.first_number = listed.first_number
-        and runs.row_number = listed.row_number
-        and runs.said_hash = listed.said_hash
 where runs.is_first
 {%- endmacro %}
 
