@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import disclosure, simulator, sunat_documents, sunat_ruc, unchanged_run
+from benchmarks import disclosure, registry_history, simulator, sunat_documents, sunat_ruc, unchanged_run
 
 
 def main() -> None:
@@ -13,13 +13,14 @@ def main() -> None:
     arguments.add_argument(
         "--full",
         action="store_true",
-        help="5 million lines, 20,000 documents, 2 million lots, 1,000 districts; about 40 minutes",
+        help="5 million lines, 20,000 documents, 2 million lots, 36 files of 90,000 registrations, 1,000 districts; about 45 minutes",
     )
     full = arguments.parse_args().full
     kept = [
         sunat_ruc.run(lines=5_000_000 if full else 500_000, rounds=3),
         sunat_documents.run(documents=20_000 if full else 2_000, rounds=3),
         simulator.run(lots=2_000_000 if full else 100_000, rounds=1),
+        registry_history.run(rows=90_000 if full else 9_000, rounds=3),
         unchanged_run.run(rounds=3),
         disclosure.run(districts=1_000 if full else 100),
     ]

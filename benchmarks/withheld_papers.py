@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines.settings import DBT_DIR, PROJECT_ROOT, get_settings
+from pipelines.settings import DBT_DIR, PROJECT_ROOT, SAMPLE_DIR, get_settings
 
 DOCUMENTS = {"stg_sunat_documents__documents": ("document_key",), "stg_sunat_documents__lines": ("document_key",)}
 #: Staging table → columns that make one paper of its rows.
@@ -253,6 +253,8 @@ def main() -> None:
     sector = asked.home / "sector"
     command = [sys.executable, "-m", "pipelines"]
     environment = os.environ | {"ANTAWASI_HOME": str(asked.home / "house"), "ANTAWASI_COLUMN_LINEAGE": "false"}
+    for slug in ("minem_production", "ubigeo", "worldbank_pinksheet"):  # what a house needs to build and publish
+        shutil.copytree(SAMPLE_DIR / slug, asked.home / "house" / "inbox" / slug, dirs_exist_ok=True)
     for words in (
         ["simulate", "--scale", asked.scale, "--out", str(sector)],
         ["run", "--landing", str(sector / "files")],

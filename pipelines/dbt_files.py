@@ -18,6 +18,18 @@ from pipelines.settings import DBT_DIR
 HEADER = "# Generated from data_contracts/ by `antawasi contracts generate`. Do not edit.\n"
 
 
+#: Written beside the raw views by `warehouse.mount`.
+LAKE_FILES = {
+    "name": "lake_files",
+    "description": "The lake files that the raw views read, with what each was made from.",
+    "columns": [
+        {"name": "table_name", "description": "Raw table"},
+        {"name": "landing_sha256", "description": LINEAGE["_landing_sha256"][1]},
+        {"name": "fingerprint", "description": "Names everything the rows depend on besides the landing file"},
+    ],
+}
+
+
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -67,7 +79,8 @@ def _sources(tables: list[TableContract]) -> dict[str, Any]:
                         + [{"name": name, "description": spec[1]} for name, spec in LINEAGE.items()],
                     }
                     for t in tables
-                ],
+                ]
+                + [LAKE_FILES],
             }
         ],
     }

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -38,6 +39,19 @@ class Pin:
 
     tables: dict[str, tuple[Path, ...]]
     receipts: tuple[Receipt, ...]
+
+    @property
+    def lake_files(self) -> pl.DataFrame:
+        """The accepted files by table: table_name, landing_sha256, and the fingerprint of what its rows depend on."""
+        rows = [
+            (table, r.sha256, r.fingerprint)
+            for table in self.tables
+            for r in self.receipts
+            if r.status == "accepted" and r.accepted.get(table)
+        ]
+        return pl.DataFrame(
+            rows, schema=dict.fromkeys(("table_name", "landing_sha256", "fingerprint"), pl.String), orient="row"
+        )
 
     @property
     def digest(self) -> str:
@@ -103,6 +117,8 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
                     connection.execute(
                         f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])'
                     )
+                connection.register("lake_files", pinned.lake_files.to_arrow())
+                connection.execute("CREATE OR REPLACE TABLE raw.lake_files AS FROM lake_files")
             return
         except duckdb.IOException as error:
             if "lock" not in str(error).lower():
@@ -186,6 +202,8 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
         for schema, name in tables:
             connection.execute(f'CREATE TABLE copy."{schema}"."{name}" AS FROM build."{schema}"."{name}"')
         _copy_macros(connection)
+        for statement in comments(manifest, tables):
+            connection.execute(statement)
         for name, (ddl, rows) in meta_tables(pinned, manifest).items():
             connection.execute(f"CREATE TABLE copy.meta.{name} ({ddl})")
             if rows:  # as one table: row by row they take half a second
@@ -196,6 +214,33 @@ def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin,
         connection.execute("CHECKPOINT copy")
         connection.execute("DETACH copy")
         connection.execute("DETACH build")
+
+
+def comments(manifest: dict[str, Any], tables: list[tuple[str, str]]) -> Iterator[str]:
+    """COMMENT statements for tables and columns: Spanish, then English, from contracts; elsewhere what heads the model."""
+    nodes = {
+        (n["schema"], n["alias"]): n for n in manifest["nodes"].values() if n["resource_type"] in ("model", "seed")
+    }
+    known = contracts.all_contracts()
+    for schema, name in tables:
+        node, contract = nodes[schema, name], known.get(name)
+        told = (
+            f"{contract.description_es} / {contract.description}" if contract else node["description"] or _heading(node)
+        )
+        if told:
+            yield f'COMMENT ON TABLE copy."{schema}"."{name}" IS {_literal(told)}'
+        for column in contract.columns if contract else ():
+            unit = f" [{column.unit}]" if column.unit and column.unit != "1" else ""
+            told = f"{column.description_es} / {column.description}{unit}"
+            yield f'COMMENT ON COLUMN copy."{schema}"."{name}"."{column.name}" IS {_literal(told)}'
+
+
+def _heading(node: dict[str, Any]) -> str:
+    """The comment that a model's SQL begins with, on one line."""
+    lines = [line.strip() for line in node.get("raw_code", "").splitlines()]
+    first = next((i for i, line in enumerate(lines) if line.startswith("--")), len(lines))
+    told = itertools.takewhile(lambda line: line.startswith("--"), lines[first:])
+    return " ".join(line.removeprefix("--").strip() for line in told)
 
 
 def _copy_macros(connection: duckdb.DuckDBPyConnection) -> None:

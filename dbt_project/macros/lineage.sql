@@ -22,6 +22,27 @@
     )
 {%- endmacro %}
 
+{#
+  The same for a source whose unit is what a whole file holds (one layout at one source date): `unit` names columns that
+  are the same in all rows of a file. Files are compared, not rows, which `is_current` would sort.
+#}
+{% macro is_current_file(unit, rows) -%}
+    _landing_sha256 in (
+        select _landing_sha256
+        from (
+            select distinct
+                {{ unit | join(', ') }},
+                _is_synthetic,
+                _ingested_at,
+                _landing_sha256
+            from {{ rows }}
+        ) as files
+        qualify row_number() over (
+            partition by {{ unit | join(', ') }}, _is_synthetic order by _ingested_at desc, _landing_sha256
+        ) = 1
+    )
+{%- endmacro %}
+
 {# The month of the date that the source carries, as `as_of` of files that come by the month. #}
 {% macro month_of_source() -%}
     date_trunc('month', _source_as_of)

@@ -320,11 +320,14 @@ class _Audit:
                 programs[label] = Program(self._system, self._attacker.pairs_with(pair))
             for sign in (1, -1):
                 need = self._need[sign][pair]
-                world = programs[label].solve(pair, sign, need, cost, everything) if need > 0 else None
-                if world is None:
+                if need <= 0:
                     continue
-                values = everything[0][world.pairs] + world.change
-                told = self._told_by(pair, sign, self._insiders.contradicted(world.pairs, values))
+                world = programs[label].solve(pair, sign, need, cost, everything)
+                if world is None:
+                    suspects = self._insiders.in_cells(self._attacker.pairs_with(pair))
+                else:
+                    suspects = self._insiders.contradicted(world.pairs, everything[0][world.pairs] + world.change)
+                told = self._told_by(pair, sign, suspects)
                 if told:
                     found.append(told)
                     break

@@ -151,7 +151,11 @@ def aggregate(
     rows, scales = _checked(product, contributions)
     rows = rows.filter(c("month") <= last_month, pl.any_horizontal(c(m) > 0 for m in product.measures))
     waived_keys = pl.Series(sorted(waived), dtype=pl.String)
-    rows = rows.with_columns(c("holding_key").is_in(waived_keys.implode()).alias("is_waived"))
+    rows = rows.with_columns(
+        c("holding_key").is_in(waived_keys.implode()).alias("is_waived"),
+        # Numbers are grouped faster than keys, and say less.
+        *(c(f"{party}_key").rank("dense").cast(pl.Int64).alias(party) for party in ("holding", "buyer")),
+    )
     stacked = pl.concat([_at(rows, levels, product, last_month) for levels in product.closed])
     frame = _totals(stacked, product.measures)
     too_large = frame.filter(pl.any_horizontal(c(m) >= _LARGEST for m in product.measures))
@@ -162,9 +166,8 @@ def aggregate(
         )
     shares = (
         stacked.filter(~c("is_waived"))
-        .group_by(*COORDINATES, "holding_key")
+        .group_by(*COORDINATES, "holding")
         .agg(c(m).sum() for m in product.measures)
-        .with_columns(c("holding_key").rank("dense").cast(pl.Int64).alias("holding") - 1)
         .join(frame.select(*COORDINATES, "cell"), on=COORDINATES)
         .select("cell", "holding", *product.measures)
         .sort("cell", *product.measures, "holding", descending=[False, *[True] * len(product.measures), False])
@@ -289,7 +292,7 @@ def _at(rows: pl.DataFrame, levels: Levels, product: Product, last_month: dt.dat
         code.alias("time_code"),
         (c("sex_code") if sex else pl.lit("")).alias("sex_code"),
         pl.lit(levels in product.published).alias("is_published"),
-        "holding_key", "buyer_key", "is_waived", *product.measures,
+        "holding", "buyer", "is_waived", *product.measures,
     )  # fmt: skip
 
 
@@ -297,13 +300,13 @@ def _totals(stacked: pl.DataFrame, measures: Sequence[str]) -> pl.DataFrame:
     private = ~c("is_waived")
     total = stacked.group_by(COORDINATES).agg(
         c("is_published").first(),
-        c("holding_key").filter(private).n_unique().alias("holding_count"),
+        c("holding").filter(private).n_unique().alias("holding_count"),
         *(c(m).sum() for m in measures),
         *(c(m).filter(~private).sum().alias(f"{m}_public") for m in measures),
     )
-    holdings = _two_largest(stacked.filter(private), "holding_key", measures, ("{}_largest", "{}_second"))
-    bought = stacked.filter(private & c("buyer_key").is_not_null())
-    buyers = _two_largest(bought, "buyer_key", measures, ("{}_largest_buyer", "{}_second_buyer"))
+    holdings = _two_largest(stacked.filter(private), "holding", measures, ("{}_largest", "{}_second"))
+    bought = stacked.filter(private & c("buyer").is_not_null())
+    buyers = _two_largest(bought, "buyer", measures, ("{}_largest_buyer", "{}_second_buyer"))
     sums = bought.group_by(COORDINATES).agg(c(m).sum().alias(f"{m}_bought") for m in measures)
     first = measures[0]
     frame = total

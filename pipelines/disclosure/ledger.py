@@ -105,7 +105,16 @@ def carry(cells: Cells, ledger: pl.DataFrame) -> Cells:
     left. A published cell is fixed; it may be hidden only if it is sensitive now and its figure has changed. Past figures
     (`release` says of which) are unknown or known to attackers as they were then; a cell that no late row touched is the
     same unknown in all releases, as an attacker may know that nothing was late there.
+
+    Raises:
+        AntawasiError: the ledger has the product with other measures.
     """
+    released = set(ledger.filter(c("product") == cells.product.name)["measure"])
+    if released and released != set(cells.product.measures):
+        raise AntawasiError(
+            f"{cells.product.name}: measures {sorted(cells.product.measures)}; the ledger has {sorted(released)}. Expected: the same, "
+            "as past releases bind by all of them. What to do: publish the others as a product of their own."
+        )
     states = _states(ledger, cells)
     if not states:
         return cells

@@ -213,6 +213,10 @@ class Insiders:
         at = slice(self._start[cell], self._start[cell + 1])
         return float(self._own[at, measure][self._holding[at] == holding].sum())
 
+    def in_cells(self, pairs: np.ndarray) -> set[int]:
+        """Holdings that have a part in any of these pairs."""
+        return set(self._holding[np.isin(self._cell, pairs // self._k)].tolist())
+
     def is_alone(self, holding: int, pair: int) -> bool:
         """Whether nobody else has a part in the pair's cell: then it tells the holding nothing."""
         cell = pair // self._k

@@ -50,19 +50,16 @@ def plain(cells: Cells) -> Cells:
     started = current.with_columns(
         pl.when((c("status") == COMPLEMENT) & c("is_published")).then(pl.lit(FREE)).otherwise("status").alias("status")
     )
-    rows = cells.equations.filter(c("coefficient") < 0).join(started.select("cell", "status", value), on="cell")
+    past = cells.equations.join(current.select("cell"), on="cell", how="anti")["equation"].implode()
+    equations = cells.equations.filter(~c("equation").is_in(past))
+    shown = started.filter("is_published").select("cell", "status", value)
+    rows = equations.filter(c("coefficient") < 0).join(shown, on="cell")
     alone = rows.filter(((c("status") != FREE).sum().over("equation") == 1) & (c("status") == FREE))
     smallest = alone.sort(value, "cell").unique("equation", keep="first")["cell"].implode()
-    hidden = started.with_columns(
-        pl.when((c("status") == FREE) & c("cell").is_in(smallest))
-        .then(pl.lit(COMPLEMENT))
-        .otherwise("status")
-        .alias("status")
-    )
-    past = cells.equations.join(current.select("cell"), on="cell", how="anti")["equation"].implode()
+    status = pl.when((c("status") == FREE) & c("cell").is_in(smallest)).then(pl.lit(COMPLEMENT)).otherwise("status")
     return dataclasses.replace(
         cells,
-        frame=hidden,
-        equations=cells.equations.filter(~c("equation").is_in(past)),
+        frame=started.with_columns(status.alias("status")),
+        equations=equations,
         shares=cells.shares.filter(c("cell") < current.height),
     )

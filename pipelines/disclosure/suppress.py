@@ -53,7 +53,6 @@ class _Search:
         status = frame["status"].to_numpy()
         self._hidden = status != FREE
         self._movable = ~frame["is_fixed"].to_numpy() & ~((status == FREE) & frame["release"].is_not_null().to_numpy())
-        self._movable |= status == SENSITIVE
         self._is_sensitive = status == SENSITIVE
         self._need = {sign: needs(cells, sign) / equations.scale for sign in (-1, 1)}
         self._capacity = equations.value - equations.floor
@@ -106,22 +105,22 @@ class _Search:
         self._exposed.setdefault(pair // self._k, holding is not None)
 
     def _share(self, world: World) -> None:
-        """A world serves every sensitive pair in it that it moves, or moves when stretched or turned round, far enough."""
+        """A world serves every sensitive pair in it that it moves, or moves when stretched or turned round, far enough.
+
+        Not so where relations are bounds: stretched, it may break them.
+        """
+        if np.any(self._system.row_low != self._system.row_high):
+            return
         for turn in (1, -1):
             change = world.change * turn
             down = change < 0
             stretch = np.min(self._capacity[world.pairs[down]] / -change[down], initial=np.inf)
-            if len(self._system.relations) and not self._system_is_homogeneous():
-                stretch = min(stretch, 1.0) if turn == 1 else 0.0
             for position in np.flatnonzero(self._is_sensitive[world.pairs // self._k]):
                 pair, amount = int(world.pairs[position]), float(change[position])
                 sign = 1 if amount > 0 else -1
                 need = self._need[sign][pair]
                 if need > 0 and (pair, sign) not in self._worlds and need / abs(amount) <= stretch:
                     self._worlds[pair, sign] = [World(world.pairs, change * (need / abs(amount)))]
-
-    def _system_is_homogeneous(self) -> bool:
-        return bool(np.all(self._system.row_low == self._system.row_high))
 
     def _against_insiders(self, pair: int, sign: int) -> None:
         first = self._worlds[pair, sign][0]

@@ -133,3 +133,47 @@ def write_public_db(tables: dict[str, pl.DataFrame], target: Path) -> None:
             connection.unregister("outgoing")
         connection.execute("CHECKPOINT public_db")
         connection.execute("DETACH public_db")
+
+
+def verify(tables: dict[str, pl.DataFrame], folder: Path) -> None:
+    """Read what was written again: every file tells the tables as they passed the attacks, and nothing of hidden rows.
+
+    Raises:
+        PublishRefused: a file differs.
+    """
+    with connect(folder / "antawasi_public.duckdb", read_only=True) as connection:
+        for name, frame in tables.items():
+            hidden = figures(frame)
+            csv = pl.read_csv(folder / f"{name}.csv", infer_schema=False, null_values=["", HIDDEN])
+            read = {
+                "parquet": pl.read_parquet(folder / f"{name}.parquet"),
+                "duckdb": pl.from_arrow(connection.execute(f'SELECT * FROM "{name}"').to_arrow_table()),
+                "csv": csv.select(c.cast(dtype) for c, dtype in _typed(frame)),
+                "xlsx": pl.read_excel(folder / f"{name}.xlsx", sheet_name="datos", infer_schema_length=0),
+            }
+            for kind, told in read.items():
+                assert isinstance(told, pl.DataFrame)
+                if kind == "xlsx":
+                    is_same = told.height == frame.height and all(
+                        set(told.filter(frame[STATUS] != SHOWN)[column]) <= {HIDDEN} for column in hidden
+                    )
+                else:
+                    is_same = told.equals(frame) and all(
+                        told.filter(pl.col(STATUS) != SHOWN)[column].drop_nulls().is_empty() for column in hidden
+                    )
+                if not is_same:
+                    raise PublishRefused(
+                        f"{name}.{kind} does not tell what was checked. Expected: the same rows, hidden ones without figures. "
+                        "What to do: look for what changed the file while it was written; nothing was published."
+                    )
+
+
+def _typed(frame: pl.DataFrame) -> list[tuple[pl.Expr, pl.DataType]]:
+    """How the texts of a CSV become the frame's types again."""
+
+    def of(name: str, dtype: pl.DataType) -> pl.Expr:
+        if dtype == pl.Boolean:
+            return pl.col(name) == "true"
+        return pl.col(name).str.to_date() if dtype == pl.Date else pl.col(name)
+
+    return [(of(name, dtype), dtype) for name, dtype in frame.schema.items()]

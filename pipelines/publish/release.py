@@ -20,7 +20,7 @@ import polars as pl
 
 from pipelines import contracts, files, landing, quality, warehouse
 from pipelines.contracts import TableContract
-from pipelines.disclosure import gate
+from pipelines.disclosure import gate, scan
 from pipelines.errors import AntawasiError, PublishRefused
 from pipelines.publish import changes, extracts, past, products, site
 from pipelines.settings import Settings
@@ -161,6 +161,7 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
         left = past.read(settings.ledger, previous.name if previous else None)
         disclosure = products.disclose(settings.analysts_db, day, version, left, tell)
         published |= {name: _passed(name, frame) for name, frame in disclosure.tables.items()}
+        scan.refuse_persons(published, settings.vault)
         digest = content_digest(published)
         rows = {name: frame.height for name, frame in published.items()}
         made = {"made_from": made_from(settings)}
@@ -177,6 +178,7 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
         target = settings.releases / version
         with files.atomic_dir(target) as tmp:
             _fill(tmp, version, day, published, digest, previous, settings)
+            extracts.verify(published, tmp)
             for path in tmp.rglob("*"):
                 os.chmod(path, 0o555 if path.is_dir() else 0o444)
         files.swap_symlink(settings.releases / LATEST, version)

@@ -22,11 +22,15 @@ from pipelines.sources import Context, reinfo
 
 MODELS = {
     "stg_reinfo__registrations": "staging",
+    "int_registry__file_contents": "intermediate",
     "int_registry__files": "intermediate",
+    "int_registry__codes": "intermediate",
     "int_registry__listings_keyed": "intermediate",
+    "int_registry__runs": "intermediate",
     "int_registry__files_judged": "intermediate",
     "dim_registration": "marts",
     "int_registry__month_ends": "intermediate",
+    "int_registry__moves": "intermediate",
     "mart_registry_transitions": "marts",
     "mart_registry_stock_flow": "marts",
     "int_registry__suspensions": "intermediate",
@@ -76,6 +80,10 @@ def built(models: dict[str, str], rows: pl.DataFrame) -> duckdb.DuckDBPyConnecti
         connection.execute(f"CREATE SCHEMA {schema}")
     connection.register("rows_in", rows.to_arrow())
     connection.execute("CREATE TABLE raw.reinfo__registrations AS SELECT * FROM rows_in")
+    connection.execute(
+        "CREATE TABLE raw.lake_files AS SELECT DISTINCT 'reinfo__registrations' AS table_name, _landing_sha256 AS landing_sha256, "
+        "'' AS fingerprint FROM rows_in"
+    )
     connection.execute(
         "CREATE TABLE intermediate.int_places__names_matched AS SELECT DISTINCT department_name, province_name, district_name, "
         "CAST(NULL AS VARCHAR) AS ubigeo_code, CAST(NULL AS VARCHAR) AS department_code FROM raw.reinfo__registrations"

@@ -152,6 +152,8 @@ def exposed(cells: Cells, contributions: pl.DataFrame, last_month=YEAR_END, hold
         columns = (*COORDINATES, measure, f"{measure}_need_low", f"{measure}_need_up")
         wanted = []
         for *cell, value, low_need, up_need in sensitive.select(columns).iter_rows():
+            if tuple(cell) in sole:
+                continue
             inside = atoms.inside(tuple(cell))
             own = inside @ least
             for sign, need in ((-1, low_need), (1, up_need)):

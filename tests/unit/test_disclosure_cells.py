@@ -5,16 +5,24 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, product, rows, sector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipelines.disclosure import parameters as rules
 from pipelines.disclosure.cells import (
-    COORDINATES, Cells, CellsRefused, Table, aggregate, at_levels, last_publishable_month, to_units,
+    COORDINATES,
+    Cells,
+    CellsRefused,
+    Table,
+    aggregate,
+    at_levels,
+    last_publishable_month,
+    to_units,
 )  # fmt: skip
 from pipelines.disclosure.sensitivity import assess
+from pipelines.settings import PROJECT_ROOT
+from tests.unit.disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, product, rows, sector
 
 
 def cell(cells: Cells, geo: str, time: str = "2025", sex: str = "") -> dict:
@@ -116,7 +124,7 @@ def test_tables_with_two_fine_axes_are_refused(levels):
 
 
 def test_an_unknown_level_is_refused():
-    with pytest.raises(CellsRefused, match="on axis geo.*Expected: some of"):
+    with pytest.raises(CellsRefused, match=r"on axis geo.*Expected: some of"):
         product((Table("t", ("VILLAGE",), ("YEAR",)),))
 
 
@@ -146,9 +154,9 @@ def test_a_missing_column_a_floating_measure_and_too_large_sums_are_refused():
     good = rows(("010101", 1, "a", "x", 7, 1))
     with pytest.raises(CellsRefused, match="lack buyer_key"):
         aggregate(product(), good.drop("buyer_key"), YEAR_END)
-    with pytest.raises(CellsRefused, match="column month is String. Expected: Date"):
+    with pytest.raises(CellsRefused, match=r"column month is String. Expected: Date"):
         aggregate(product(), good.cast({"month": pl.String}), YEAR_END)
-    with pytest.raises(CellsRefused, match="measure t is Float64. Expected: DECIMAL"):
+    with pytest.raises(CellsRefused, match=r"measure t is Float64. Expected: DECIMAL"):
         aggregate(product(), good.cast({"t": pl.Float64}), YEAR_END)
     with pytest.raises(CellsRefused, match="2\\^53 smallest units"):
         aggregate(product(), good.with_columns(pl.lit(2**53).alias("usd")), YEAR_END)
@@ -163,6 +171,11 @@ def test_the_parameters_are_explained_in_both_languages_and_checked():
         assert explained.reason.en != explained.reason.es
     with pytest.raises(ValidationError):
         rules.Parameters.model_validate(told.model_dump() | {"least_holdings": told.p_pct.model_dump() | {"value": 2}})
+
+
+@pytest.mark.parametrize("language, page", [("en", "en/method.md"), ("es", "es/metodo.md")])
+def test_the_method_page_shows_the_parameters_as_they_are(language, page):
+    assert rules.markdown(language) in (PROJECT_ROOT / "docs" / page).read_text(encoding="utf-8")
 
 
 # --- which cells are sensitive -------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import stat
 import numpy as np
 import polars as pl
 import pytest
-from disclosure_worlds import ALL_TABLES, YEAR_END, Atoms, extreme, product, rows, sector
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from pipelines.disclosure.control import protect
 from pipelines.disclosure.sensitivity import assess
 from pipelines.disclosure.suppress import NoPattern, suppress
 from pipelines.errors import AntawasiError, PublishRefused
+from tests.unit.disclosure_worlds import ALL_TABLES, YEAR_END, Atoms, extreme, product, rows, sector
 
 EMPTY = pl.DataFrame(schema=ledger.SCHEMA)
 MONTHS = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER", "MONTH")),)
@@ -62,7 +62,9 @@ def test_what_was_hidden_stays_hidden_and_what_was_published_stays_published():
     before, past = first_release()
     alone = suppress(assessed(LATE))
     assert hidden_in(alone) == {("01", "2025-01"), ("01", "2025-03"), ("02", "2025-01"), ("02", "2025-03")}
-    bound = suppress(ledger.carry(assessed(LATE), past))
+    carried = ledger.carry(assessed(LATE), past)
+    assert hidden_in(carried) == hidden_in(before)
+    bound = suppress(carried)
     assert hidden_in(bound) == hidden_in(before)
     assert attack.audit(bound) == ()
 
@@ -79,6 +81,18 @@ def test_two_patterns_that_hold_alone_are_broken_by_subtraction_together():
     frame = frame.with_columns(pl.when(is_now).then("alone").otherwise("status").alias("status")).drop("alone")
     findings = attack.audit(dataclasses.replace(carried, frame=frame))
     assert ("01", "2025-01", "DIFFERENCING", 40) in {(f.geo_code, f.time_code, f.attack, int(f.low)) for f in findings}
+
+
+def test_a_cell_that_appears_between_hidden_ones_is_the_difference_of_two_totals():
+    """01 and 02 shelter one another in both releases and would shelter 04 too; but the nation had 70 less before 04 came in."""
+    tables = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER",)),)
+    base = holdings({"01": (40,), "02": (60,), "03": (500,)})
+    first = suppress(assessed(base, tables=tables))
+    assert hidden_in(first) == {("01", "2025Q1"), ("02", "2025Q1")}
+    late = assessed(pl.concat([base, rows(("04", 1, "lone", "b", 70, 1))]), tables=tables)
+    assert hidden_in(suppress(late)) == {("01", "2025Q1"), ("02", "2025Q1"), ("04", "2025Q1")}
+    with pytest.raises(NoPattern, match="04/2025Q1/all"):
+        suppress(ledger.carry(late, ledger.append(EMPTY, first, "v1")))
 
 
 def together(now: Cells, was: Cells, new: pl.DataFrame, old: pl.DataFrame) -> list:
@@ -168,7 +182,7 @@ def test_a_sensitive_cell_that_fills_up_stays_hidden_and_protected():
 
 
 def test_hidden_cells_of_which_nothing_is_left_are_not_shown_as_zeros():
-    before, past = first_release()
+    _, past = first_release()
     emptied = FIRST.filter((pl.col("ubigeo_code") != "02") | (pl.col("month") != dt.date(2025, 2, 1)))
     carried = ledger.carry(assessed(emptied), past)
     row = carried.frame.filter(
@@ -241,6 +255,12 @@ def test_the_same_release_twice_another_file_and_too_many_decimals_are_refused(t
         ledger.append(EMPTY, dataclasses.replace(hidden, scales={"usd": 7}), "v1")
 
 
+def test_a_product_keeps_its_measures():
+    _, past = first_release()
+    with pytest.raises(AntawasiError, match=r"measures \['t', 'usd'\]; the ledger has \['usd'\].*What to do"):
+        ledger.carry(assess(aggregate(product(MONTHS), FIRST, MARCH)), past)
+
+
 # --- control -------------------------------------------------------------------------------------------
 
 
@@ -257,6 +277,18 @@ def test_what_is_published_has_nulls_where_hidden_and_nothing_of_why():
 def test_a_pattern_that_attacks_break_does_not_leave_the_house(monkeypatch):
     monkeypatch.setattr(control.suppress, "suppress", lambda cells, relations: cells)
     with pytest.raises(
-        PublishRefused, match="1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
+        PublishRefused, match=r"1 figures can be worked out.*01/2025-01/all usd ELIMINATION.*publish coarser"
     ):
         protect(product(MONTHS, ("usd",)), FIRST, MARCH, "v1", EMPTY)
+
+
+def test_totals_of_the_nation_are_hidden_where_nothing_else_protects_a_sector_of_few():
+    """Five holdings of 10, of which one is alone in 02: it would take its own off the nation and know what 01 has."""
+    tables = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER",)),)
+    few = holdings({"01": (40,), "02": (10,)})
+    cells = assessed(few, tables=tables)
+    assert hidden_in(cells) == {("01", "2025Q1"), ("02", "2025Q1")}
+    with pytest.raises(NoPattern, match="from another holding"):
+        suppress(cells)
+    told = protect(product(tables, ("usd",)), few, MARCH, "v1", EMPTY)
+    assert hidden_in(told.cells) == {("", "2025Q1"), ("01", "2025Q1"), ("02", "2025Q1")}

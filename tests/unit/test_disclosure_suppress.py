@@ -4,19 +4,20 @@ import dataclasses
 import datetime as dt
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
-from disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, exposed, product, rows, sector
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from pipelines.disclosure import attack
 from pipelines.disclosure.cells import COORDINATES, Cells, CellsRefused, Table, aggregate
-from pipelines.disclosure.linear import Relation, system
+from pipelines.disclosure.linear import Insiders, Relation, system
 from pipelines.disclosure.loss import by_table, plain
 from pipelines.disclosure.sensitivity import assess
-from pipelines.disclosure.suppress import NoPattern, suppress
+from pipelines.disclosure.suppress import NoPattern, _Search, suppress
+from tests.unit.disclosure_worlds import ALL_TABLES, BARE_TABLES, YEAR_END, exposed, product, rows, sector
 
 SECTORS = {
     "seed": st.integers(0, 10**6),
@@ -160,9 +161,19 @@ def test_where_everything_around_is_fixed_the_error_names_the_cells_and_the_reme
     """Two districts and the nation, of which the larger district is out already."""
     cells = assessed(row_of_two(third=0), DISTRICTS)
     is_fixed = pl.col("is_fixed") | (pl.col("geo_code") == "010102")
-    with pytest.raises(NoPattern, match="1 sensitive cells cannot be hidden.*010101/2025/all.*publish coarser") as told:
+    with pytest.raises(
+        NoPattern, match=r"1 sensitive cells cannot be hidden.*010101/2025/all.*publish coarser"
+    ) as told:
         suppress(dataclasses.replace(cells, frame=cells.frame.with_columns(is_fixed.alias("is_fixed"))))
     assert told.value.cells == (("010101", "2025", ""),)
+
+
+def test_what_is_hidden_anyway_shelters_before_anything_else_is_hidden():
+    """Two sensitive 40 (4 holdings of 10) and a free 30 (5 of 6): the sensitive ones shelter one another, though 30 is less."""
+    third = rows(*(("010103", 1, f"c{n}", f"bc{n}", 6, 6) for n in range(5)))
+    cells = assessed(pl.concat([row_of_two(sensitive=4, beside=4, third=0), third]), DISTRICTS)
+    assert statuses(suppress(cells)) == statuses(cells)
+    assert {cell[0] for cell, status in statuses(cells).items() if status == "C"} == {"010101", "010102"}
 
 
 def test_complements_are_taken_until_every_measure_is_protected():
@@ -177,6 +188,20 @@ def test_complements_are_taken_until_every_measure_is_protected():
     both = suppress(assessed(contributions, DISTRICTS))
     assert statuses(both)["010103", "2025", ""] == "D"
     assert exposed(both, contributions) == []
+
+
+def of_hundreds(place: str, count: int) -> pl.DataFrame:
+    return rows(*((place, 1, f"{place}{n}", f"b{place}{n}", 100, 100) for n in range(count)))
+
+
+def test_a_world_turned_round_must_not_go_below_zero():
+    """400 (4 holdings) may lose 60 to 50, but 50 cannot give 60 back: the third is needed as well."""
+    contributions = pl.concat(
+        [of_hundreds("010101", 4), row_of_two(sensitive=0, beside=5, third=0), of_hundreds("010103", 9)]
+    )
+    hidden = suppress(assessed(contributions, DISTRICTS))
+    assert statuses(hidden)["010103", "2025", ""] == "D"
+    assert exposed(hidden, contributions) == []
 
 
 # --- insiders ------------------------------------------------------------------------------------------
@@ -196,6 +221,42 @@ def test_a_sole_holding_cannot_work_out_another_one():
     for holding in ("lone", "0101010"):
         assert exposed(hidden, contributions, holding=holding) == []
     assert attack.audit(hidden) == ()
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(st.integers(0, 10**6), st.integers(3, 5))
+def test_the_attacks_find_what_any_holding_could_work_out(seed, places):
+    """On patterns that hold against strangers only."""
+    contributions = sector(seed, places, 14)
+    cells = assessed(contributions, ALL_TABLES[:1])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_Search, "_against_insiders", lambda self, pair, sign: None)
+        try:
+            weak = suppress(cells)
+        except NoPattern:
+            weak = cells
+    parties = (None, *sorted(set(contributions["holding_key"])))
+    expected = {cell for who in parties for cell in exposed(weak, contributions, holding=who)}
+    assert {(f.geo_code, f.time_code, f.sex_code, f.measure) for f in attack.audit(weak)} == expected
+
+
+def test_a_world_is_impossible_for_who_knows_better():
+    """010101 is one holding's alone; 010102 has 10 of each of its eight holdings, 50 more of the first."""
+    more = rows(("010102", 1, "0101020", "b", 50, 0))
+    cells = assessed(pl.concat([row_of_two(sensitive=1), more]), DISTRICTS, ("usd",))
+    knows = Insiders(cells, system(cells))
+    numbers = {row[0]: row[1] for row in cells.frame.select("geo_code", "cell").iter_rows()}
+    names = {
+        row[1]: row[0] for row in cells.shares.select("cell", "holding").iter_rows() if row[0] == numbers["010101"]
+    }
+
+    def against(place: str, usd: float) -> set[int]:
+        return knows.contradicted(np.array([numbers[place]]), np.array([float(usd)]))
+
+    assert against("010101", 11) == against("010101", 9) == set(names)
+    assert against("010102", 200) == against("010102", 60) == set()
+    assert len(against("010102", 59)) == 1
+    assert len(against("010102", 9)) == 8
 
 
 # --- the attacks work ----------------------------------------------------------------------------------
@@ -295,7 +356,7 @@ def test_an_identity_across_cells_that_tells_a_hidden_cell_is_found():
 def test_an_identity_that_the_data_break_or_that_names_no_cell_is_refused():
     cells = assessed(row_of_two(), DISTRICTS)
     cell = ("010101", "2025", "")
-    with pytest.raises(CellsRefused, match="does not hold in the data: 20. Expected: 21 to 21"):
+    with pytest.raises(CellsRefused, match=r"does not hold in the data: 20. Expected: 21 to 21"):
         suppress(cells, [Relation(((cell, "usd", 1),), low=21, high=21)])
     with pytest.raises(CellsRefused, match="which the product does not have"):
         suppress(cells, [Relation(((("010101", "2025-01", ""), "usd", 1),))])
@@ -318,6 +379,16 @@ def test_a_price_beside_a_published_part_tells_the_other_part(half_step):
     assert found["usd"][0] == expected[0]
     assert abs(found["usd"][1] - 3000) <= 20 * half_step
     assert abs(found["usd"][2] - 3000) <= 20 * half_step
+
+
+@pytest.mark.parametrize("seed", [20, 21])
+def test_where_the_prices_of_hidden_cells_are_out_their_parts_are_protected_all_the_same(seed):
+    contributions = sector(seed, 8, 60).with_columns(((pl.col("usd") + 2) // 3 + pl.col("usd") % 3).alias("t"))
+    cells = assessed(contributions, ALL_TABLES[:2])
+    sensitive = cells.frame.filter(pl.col("status") == "C").select(*COORDINATES, pl.col("usd") / pl.col("t"))
+    prices = sensitive.with_columns(pl.col("usd").round(2).cast(pl.Decimal(18, 2)).alias("ratio"))
+    told = attack.ratio_relations(prices, "usd", "t", Decimal("0.005"))
+    assert attack.audit(suppress(cells, told), told) == ()
 
 
 # --- what it costs -------------------------------------------------------------------------------------
@@ -357,3 +428,13 @@ def test_waived_figures_are_no_shelter():
     assert statuses(bound)["010103", "2025", ""] == "A"
     assert statuses(bound)["010102", "2025", ""] == "D"
     assert exposed(bound, contributions) == []
+
+
+def test_only_what_is_not_public_of_a_cell_can_shelter_another():
+    """As above with 1,000 more in 010102 that are public already: it still cannot give 60."""
+    public = rows(("010102", 1, "public", "b", 1000, 1000))
+    parts = [of_hundreds("010101", 4), row_of_two(sensitive=0, beside=5, third=0), of_hundreds("010103", 20), public]
+    cells = assessed(pl.concat(parts), DISTRICTS, waived={"public"})
+    hidden = suppress(cells)
+    assert {c[0] for c, s in statuses(hidden).items() if s != "A" and len(c[0]) == 6} == {"010101", "010102", "010103"}
+    assert attack.audit(hidden) == ()

@@ -144,18 +144,7 @@ def _product(edition: Edition, name: str) -> dict[str, Any]:
 def _method(say: Language, edition: Edition) -> dict[str, Any]:
     """Parameters of disclosure control, status codes, and how much of each product is hidden."""
     rules = disclosure.parameters()
-    value: dict[str, str] = {
-        "least_holdings": say("units.holdings", value=rules.least_holdings.value),
-        "p_pct": say("units.percent", value=rules.p_pct.value),
-        "price_least_holdings": say("units.holdings", value=rules.price_least_holdings.value),
-        "price_largest_buyer_pct": say("units.percent", value=rules.price_largest_buyer_pct.value),
-        "pit_delay_months": say("units.months", value=rules.pit_delay_months.value),
-        "finest_tables": "; ".join(
-            " × ".join(say.coded("levels", level) for level in (table.geo, table.time, table.sex))
-            for table in rules.finest_tables.value
-        ),
-    }
-    parameters = [(name, getattr(rules, name)) for name in type(rules).model_fields]
+    told = [getattr(rules, name) for name in type(rules).model_fields]
     hidden = {
         name: Counter(frame[extracts.STATUS].to_list())
         for name, frame in edition.published.items()
@@ -165,7 +154,7 @@ def _method(say: Language, edition: Edition) -> dict[str, Any]:
     return {
         "parameters": Table(
             [say("words.parameter"), say("words.value"), say("words.reason")],
-            [[say.own(rule.name), value[name], say.own(rule.reason)] for name, rule in parameters],
+            [[say.own(rule.name), rule.shown(say.get("contracts_in")), say.own(rule.reason)] for rule in told],
         ),
         "status": Table(
             [say("words.code"), say("words.meaning")], [[code, say.coded("status", code)] for code in codes]

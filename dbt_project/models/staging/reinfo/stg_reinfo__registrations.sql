@@ -23,5 +23,5 @@ select
     has_plausible_coordinates,
     layer_updated_date,
     {{ lineage() }},
-    {{ is_current(['layout_code', '_source_as_of']) }} as is_current
+    {{ is_current_file(['layout_code', '_source_as_of'], source('raw', 'reinfo__registrations')) }} as is_current
 from {{ source('raw', 'reinfo__registrations') }}
