@@ -17,7 +17,7 @@ help:
 	@echo "make dev           Dagster's pages and daemon on this machine only (http://127.0.0.1:3000)"
 	@echo "make lint          formatting, lint, types, contracts, SQL"
 	@echo "make bench         benchmarks at reduced sizes (bench-full: at the sizes of docs/en/method.md)"
-	@echo "make test-browser  the published page in a headless browser (needs chromium)"
+	@echo "make test-browser  the published site in a headless browser (needs chromium)"
 	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
 
 setup: $(VENV)/.installed

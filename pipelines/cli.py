@@ -250,7 +250,7 @@ def check(wait: Wait = 0) -> None:
 
 @app.command()
 def publish(as_of: AsOf = None, wait: Wait = 0) -> None:
-    """Publish a release from the analysts' copy: extracts, data package, page. Nothing new, no release."""
+    """Publish a release from the analysts' copy: extracts, data package, site. Nothing new, no release."""
     from pipelines import house
     from pipelines.publish import release
 

@@ -20,7 +20,7 @@ class ReleaseConfig(dg.Config):
     group_name="releases",
     deps=[ANALYSTS_COPY],
     pool=POOL,
-    description="Published extracts and page.",
+    description="Published extracts and site.",
 )
 def release(
     config: ReleaseConfig, settings: dg.ResourceParam[Settings], reporter: dg.ResourceParam[Reporter]
