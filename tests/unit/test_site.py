@@ -400,6 +400,26 @@ def test_hidden_figures_are_named_and_never_a_number(found):
     assert {td.text_content() for td in measured.xpath(".//td")} == {"reservado"}
 
 
+def test_one_hidden_link_leaves_the_others(tmp_path):
+    """What is hidden of a bar is named in the drawing too, and nothing is divided by it."""
+    figures = [
+        c.name for c in contracts.contract("pub_value_chain_margin").columns if c.physical_type.startswith("DECIMAL")
+    ]
+    is_plant = pl.col("link_code") == "PLANT"
+    partly = margins().with_columns(
+        *(pl.when(is_plant).then(None).otherwise(pl.col(c)).alias(c) for c in figures),
+        pl.when(is_plant).then(pl.lit("D")).otherwise("obs_status_code").alias("obs_status_code"),
+    )
+    page = lxml.html.document_fromstring(written(tmp_path / "r", {"pub_value_chain_margin": partly})["margenes.html"])
+    told = page.get_element_by_id("waterfall-simulado")
+    assert ["Planta", "reservado", "reservado"] in [
+        [c.text_content() for c in row] for row in told.xpath(".//tbody/tr")
+    ]
+    assert "la comercializadora retiene 40 y el operador minero retiene 34" in told.findtext("h2")
+    for name in ("waterfall-simulado", "link_shares-simulado"):
+        assert "reservado" in page.get_element_by_id(name).find(".//svg").text_content()
+
+
 def test_a_hidden_country_gives_a_hidden_number_on_the_first_page(tmp_path):
     got = text_of(written(tmp_path / "r", {"pub_value_chain_margin": margins(status="C")})["index.html"])
     assert re.search(r"Márgenes reservado del valor FOB", got) and re.search(r"Precio justo sin datos", got)

@@ -76,27 +76,23 @@ def waterfall(rows: list[dict[str, Any]], *, title: str, form: str) -> Any:
 
 
 def shares(rows: list[dict[str, Any]], *, title: str, form: str, names: list[str]) -> Any:
-    """Bars of a whole of 100, cut in parts: label, part (one of `names`), value, text in the part. A label whose parts are all
-    None shows its text alone."""
+    """Bars of a whole of 100, cut in parts: label, part (one of `names`), value, text in the part. Where parts of a label are
+    None, the text of the first of them stands once, after its bar."""
     import altair as alt
 
-    begun: dict[str, float] = {}
-    drawn = []
-    for row in rows:
-        start = begun.get(row["label"], 0.0)
-        end = start + (row["value"] or 0)
-        begun[row["label"]] = end
-        hidden = row["value"] is None
-        # A part too thin for its text is told by the table.
-        text = row["text"] if (hidden and start == 0) or (row["value"] or 0) >= 8.5 else ""
-        drawn.append(row | {"label": wrapped(row["label"]), "start": start, "end": None if hidden else end,
-                            "middle": 1 if hidden else (start + end) / 2, "text": text, "ink": INK if hidden else PAPER,
-                            "align": "left" if hidden else "center"})  # fmt: skip
-    seen: set[str] = set()
-    for row in drawn:  # one «reservado» for a label
-        if row["end"] is None:
-            row["text"] = "" if row["label"] in seen else row["text"]
-            seen.add(row["label"])
+    drawn: list[dict[str, Any]] = []
+    for label in dict.fromkeys(row["label"] for row in rows):
+        parts, end = [row | {"label": wrapped(label)} for row in rows if row["label"] == label], 0.0
+        for part in (part for part in parts if part["value"] is not None):
+            start, end = end, end + part["value"]
+            # A part too thin for its text is told by the table.
+            text = part["text"] if part["value"] >= 8.5 else ""
+            drawn.append(
+                part
+                | {"start": start, "end": end, "at": (start + end) / 2, "text": text, "ink": PAPER, "align": "center"}
+            )
+        for part in [part for part in parts if part["value"] is None][:1]:
+            drawn.append(part | {"start": end, "end": None, "at": end + 1, "ink": INK, "align": "left"})
     y = _names(drawn)
     base = alt.Chart(_data(drawn), width=_WIDTH + 20, height=_step(drawn))
     colour = alt.Color("part:N", title=None, scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])))
@@ -105,7 +101,7 @@ def shares(rows: list[dict[str, Any]], *, title: str, form: str, names: list[str
         x=alt.X("start:Q", title=title, scale=alt.Scale(domain=[0, 100])).axis(format=form, tickCount=5), x2="end:Q", y=y, color=colour.legend(legend)
     ) + alt.layer(*(
         base.transform_filter(f"datum.align == '{align}'").mark_text(align=align, fontSize=_FONT).encode(
-            x="middle:Q", y=y, text="text:N", color=alt.Color("ink:N", scale=None)
+            x="at:Q", y=y, text="text:N", color=alt.Color("ink:N", scale=None)
         ) for align in ("left", "center")
     ))  # fmt: skip
 

@@ -80,11 +80,9 @@ class Desk:
         """The period shown, and why it is not the default one where it is not."""
         told = self.say("site.period", period=self.say.period(period))
         default = str(self.edition.year)
-        return (
-            told
-            if period[:4] == default and len(period) in (4, 10)
-            else f"{told} {self.say('site.other_period', year=default)}"
-        )
+        if period in (default, f"{default}-12-01"):
+            return told
+        return f"{told} {self.say('site.other_period', year=default)}"
 
     def figure(
         self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str = "",
@@ -153,33 +151,31 @@ def waterfall(desk: Desk) -> Figure | None:
     of = _by([row for row in rows if row["period_code"] == period], "link_code")
     order = [code for code in say.get("codes.links") if code in of]
     headers = [say("words.step"), "US$", say("words.share_of_fob")]
-    first = of[order[0]]
-    if not is_shown(first):
-        table = Table(headers, [[say.coded("links", code), say("site.hidden"), say("site.hidden")] for code in order])
-        return desk.reserved("waterfall", MARGIN, period, table)
+    shown = [code for code in order if is_shown(of[code]) and of[code]["fob_usd"]]
+    names = {code: say.coded("links", code) for code in order}
+    if not shown:
+        hidden = Table(headers, [[names[code], say("site.hidden"), say("site.hidden")] for code in order])
+        return desk.reserved("waterfall", MARGIN, period, hidden)
+    first = of[shown[0]]
     fob, london = first["fob_usd"], first["lme_contained_usd"]
 
-    def step(label: str, start: Decimal, end: Decimal, colour: str, *, change: bool = True) -> Row:
-        told = end - start if change else end
-        return {
-            "label": label,
-            "start": float(start),
-            "end": float(end),
-            "colour": colour,
-            "text": say.of_hundred(told / fob),
-        }
+    def step(label: str, start: Decimal, end: Decimal, text: str, colour: str) -> Row:
+        """A step of a hundred dollars of FOB, as the title speaks."""
+        start, end = start / fob * 100, end / fob * 100
+        return {"label": label, "start": float(start), "end": float(end), "text": text, "colour": colour}
 
-    steps = [step(say("words.lme_contained"), Decimal(0), london, charts.SOFT, change=False)]
-    steps.append(step(say("words.between_london_and_fob"), london, fob, charts.SERIES[6]))
-    steps.append(step(say("words.fob"), Decimal(0), fob, charts.SOFT, change=False))
+    steps = [
+        step(say("words.lme_contained"), Decimal(0), london, say.of_hundred(london / fob), charts.SOFT),
+        step(say("words.between_london_and_fob"), london, fob, say.of_hundred((fob - london) / fob), charts.SERIES[6]),
+        step(say("words.fob"), Decimal(0), fob, say.of_hundred(1), charts.SOFT),
+    ]
     at = fob
-    for code in order:
-        steps.append(step(say.coded("links", code), at, at - of[code]["gross_margin_usd"], charts.SERIES[0]))
-        steps[-1]["text"] = say.of_hundred(of[code]["share_of_fob_frac"])
-        at -= of[code]["gross_margin_usd"]
-    for row in steps:  # of a hundred dollars of FOB, as the title speaks
-        row["start"], row["end"] = row["start"] / float(fob) * 100, row["end"] / float(fob) * 100
-    largest = sorted(order, key=lambda code: (-of[code]["gross_margin_usd"], code))[:2]
+    for code in order:  # what hidden links keep together is left at the end
+        margin = of[code]["gross_margin_usd"] if code in shown else Decimal(0)
+        text = desk.cell(of[code], lambda row: say.of_hundred(row["share_of_fob_frac"]))
+        steps.append(step(names[code], at, at - margin, text, charts.SERIES[0]))
+        at -= margin
+    largest = sorted(shown, key=lambda code: (-of[code]["gross_margin_usd"], code))[:2]
     told = [
         say(
             "figures.waterfall.part",
@@ -193,11 +189,11 @@ def waterfall(desk: Desk) -> Figure | None:
         [say("words.lme_contained"), say.number(london), say.percent(london / fob, 1)],
         [say("words.between_london_and_fob"), say.number(fob - london), say.percent((fob - london) / fob, 1)],
         [say("words.fob"), say.number(fob), say.percent(Decimal(1), 1)],
-        *([say.coded("links", code), say.number(of[code]["gross_margin_usd"]), say.percent(of[code]["share_of_fob_frac"], 1)]
-          for code in order),
+        *([names[code], desk.cell(of[code], lambda row: say.number(row["gross_margin_usd"])),
+           desk.cell(of[code], lambda row: say.percent(row["share_of_fob_frac"], 1))] for code in order),
     ])  # fmt: skip
     chart = charts.waterfall(steps, title=say("figures.waterfall.axis"), form=",.0f")
-    operator = of.get("OPERATOR")
+    operator = of["OPERATOR"] if "OPERATOR" in shown else None
     return desk.figure(
         "waterfall", MARGIN, title=title, table=table, picture=desk.drawing(chart, title),
         period=period, note=f"{desk.when(period)} {say('figures.waterfall.note', copper=say.tonnes(first['copper_t']), fob=say.usd(fob))}",
@@ -227,10 +223,8 @@ def link_shares(desk: Desk) -> Figure | None:
         [[desk.place(place), *(desk.cell(of.get((code, link)), lambda r: say.percent(r["share_of_fob_frac"], 1)) for link in links)]
          for code, place in places.items()],
     )  # fmt: skip
-    shown = [
-        of[code, "OPERATOR"] for code in places if code != NATION and is_shown(of.get((code, "OPERATOR"), places[code]))
-    ]
-    shown = [row for row in shown if row["share_of_fob_frac"] is not None]
+    operators = [row for code in places if code != NATION and (row := of.get((code, "OPERATOR")))]
+    shown = [row for row in operators if _pct(row, "share_of_fob_frac") is not None]
     if not any(row["value"] is not None for row in drawn):
         return desk.reserved("link_shares", MARGIN, period, table)
     if shown:
@@ -631,7 +625,7 @@ def _total(desk: Desk, rows: list[Row | None]) -> str:
     held = [row for row in rows if row is not None]
     if not all(is_shown(row) for row in held):
         return desk.say("site.hidden")
-    return desk.say.number(sum((row["copper_t"] for row in held), Decimal(0)), 1)
+    return desk.say.number(sum((row["copper_t"] or Decimal(0) for row in held), Decimal(0)), 1)
 
 
 # --- invisible copper ---------------------------------------------------------------------------
@@ -696,9 +690,11 @@ def _official_and_claims(desk: Desk, say: Language, rows: list[Row]) -> Figure:
         ),
         Decimal(0),
     )
-    claims = [row for row in others if row["basis_code"] == "CLAIMED" and row["place_code"] == NATION]
+    claims = [
+        row for row in others if row["basis_code"] == "CLAIMED" and row["place_code"] == NATION and row["copper_low_t"]
+    ]
     of_year = [row for row in claims if row["production_year"] == year] or claims
-    claim = max(of_year, key=lambda row: (row["copper_high_t"], row["claim_code"]), default=None)
+    claim = max(of_year, key=lambda row: (row["copper_low_t"], row["claim_code"]), default=None)
     if claim is not None and declared:
         title = say(
             "figures.invisible.title", year=year, declared=say.number(declared), claimed=say.number(claim["copper_low_t"]),
