@@ -455,17 +455,25 @@ def test_every_simulated_figure_says_so_and_banners_do(found):
             assert ("SIMULATED DATA, NOT MEASURED" if name.startswith("en/") else "DATOS SIMULADOS, NO MEDIDOS") in text
 
 
+def test_a_banner_names_the_tables_that_are_only_simulated(found):
+    told = text_of(found["precio.html"])
+    assert (
+        "Con filas simuladas solamente: pub_price_fairness." in told and "pub_copper_price" not in told.split("Resumen")[0]
+    )
+
+
 def test_measured_data_alone_carry_no_warning(tmp_path):
     got = written(tmp_path / "r", {"pub_copper_price": world()["pub_copper_price"]})
     assert [name for name, text in got.items() if 'class="banner"' in text] == []
-    assert "9\u00a0000" not in got["margenes.html"] and "US$\u00a011\u00a0025" in got["precio.html"]
+    assert "Sin datos" in text_of(got["precio.html"]) and "pub_price_fairness" in text_of(got["precio.html"])
+    assert "US$\u00a011\u00a0025" in got["precio.html"]
 
 
 def test_products_without_rows_give_pages_that_say_so(empty):
     assert len(empty) == 2 * len(pages.NAMES)
     for name in pages.WITH_FIGURES:
-        assert "Sin datos. Esta entrega no tiene datos" in text_of(empty[f"{name}.html"])
-        assert "No data. This release has no data" in text_of(empty[f"en/{name}.html"])
+        assert "Sin datos. Esta entrega no tiene filas" in text_of(empty[f"{name}.html"])
+        assert "No data. This release has no rows" in text_of(empty[f"en/{name}.html"])
     assert text_of(empty["index.html"]).count("sin datos") >= 5 and "Nada cambió" in empty["index.html"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from pipelines import contracts
+from pipelines.contracts import TableContract
 from pipelines.disclosure import parameters as disclosure
 from pipelines.publish import extracts
 from pipelines.publish.site import figures, peru
@@ -52,7 +53,7 @@ def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
     return {
         "index": {"banner": banner(edition, everything), **_changes(say, edition),
                   "numbers": [_number(say, name, made[name][0]) for name in WITH_FIGURES]},
-        **{name: {"banner": banner(edition, page.products), "figures": _in_order(made[name]),
+        **{name: {"banner": banner(edition, page.products), "figures": _in_order(made[name]), "missing": _missing(edition, page),
                   "contracts": [contracts.contract(product) for product in page.products]} for name, page in WITH_FIGURES.items()},
         "datos": {"banner": banner(edition, everything), "products": [_product(edition, name) for name in edition.published]},
         "metodo": {"banner": banner(edition, everything), **_method(say, edition)},
@@ -65,11 +66,18 @@ def _in_order(made: list[list[Figure]]) -> list[Figure]:
     return sorted((figure for of_maker in made for figure in of_maker), key=lambda figure: not figure.picture)
 
 
-def banner(edition: Edition, products: tuple[str, ...]) -> str | None:
-    """Which warning a page carries: `all` where every row of its products is simulated, `some`, or none."""
+def _missing(edition: Edition, page: Page) -> list[TableContract]:
+    """The tables of a page of which the release has no row."""
+    return [contracts.contract(product) for product in page.products if not edition.frame(product).height]
+
+
+def banner(edition: Edition, products: tuple[str, ...]) -> dict[str, str] | None:
+    """The warning of a page that has simulated rows: `kind` is `all` where every row of its products is simulated, else `some`;
+    `only` names the products that have no other rows."""
     if not edition.is_synthetic(*products):
         return None
-    return "some" if edition.is_measured(*products) else "all"
+    only = [name for name in products if edition.is_synthetic(name) and not edition.is_measured(name)]
+    return {"kind": "some" if edition.is_measured(*products) else "all", "only": ", ".join(only)}
 
 
 def _plain(term: str) -> str:
