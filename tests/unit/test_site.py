@@ -458,7 +458,8 @@ def test_every_simulated_figure_says_so_and_banners_do(found):
 def test_a_banner_names_the_tables_that_are_only_simulated(found):
     told = text_of(found["precio.html"])
     assert (
-        "Con filas simuladas solamente: pub_price_fairness." in told and "pub_copper_price" not in told.split("Resumen")[0]
+        "Con filas simuladas solamente: pub_price_fairness." in told
+        and "pub_copper_price" not in told.split("Resumen")[0]
     )
 
 

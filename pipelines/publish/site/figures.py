@@ -639,11 +639,13 @@ def _bounds(desk: Desk, row: Row) -> str:
     low, value, high = row["copper_low_t"], row["copper_t"], row["copper_high_t"]
     if row["basis_code"] == "NOT_REPORTED":
         return say("words.not_reported")
+    decimals = 1 if high is not None and high < 1000 else 0  # bounds of few tonnes would fall together
     if low == high:
-        return say.tonnes(high)
+        return say.tonnes(high, decimals)
+    between = {"low": say.number(low, decimals), "high": say.number(high, decimals)}
     if value is None:
-        return say("words.tonnes_from_to", low=say.number(low), high=say.number(high))
-    return say("words.tonnes_with_bounds", value=say.number(value), low=say.number(low), high=say.number(high))
+        return say("words.tonnes_from_to", **between)
+    return say("words.tonnes_with_bounds", value=say.number(value, decimals), **between)
 
 
 def _view(desk: Desk, row: Row) -> str:
