@@ -31,8 +31,10 @@ contracts_app = typer.Typer(help="The data contracts: the one truth about every 
 identity_app = typer.Typer(
     help="From a person or company to its key and back. Needs the vault; writes an audit line.", no_args_is_help=True
 )
+site_app = typer.Typer(help="The site of the last release.", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(identity_app, name="identity")
+app.add_typer(site_app, name="site")
 
 #: Piped output has no width of its own: tables keep one that a file or a log can hold.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -256,6 +258,29 @@ def publish(as_of: AsOf = None, wait: Wait = 0) -> None:
     with house.house_lock(settings, wait):
         done = release.publish(settings, _date(as_of))
     out.print(f"{'Published' if done.is_new else 'Nothing changed since'} {done.version}: {done.path}")
+
+
+@site_app.command("open")
+def site_open(
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
+    ] = 8321,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
+) -> None:
+    """Serve the last release's site on this machine alone and open it. Ends with Ctrl-C."""
+    import webbrowser
+
+    from pipelines.publish import serve
+
+    with serve.server(get_settings().releases, port) as served:
+        address = f"http://{serve.LOOPBACK}:{served.server_port}/"
+        out.print(f"{address} (Ctrl-C ends it)", highlight=False)
+        if browser:
+            webbrowser.open(address)
+        try:
+            served.serve_forever()
+        except KeyboardInterrupt:
+            out.print()
 
 
 @app.command()
