@@ -1,5 +1,5 @@
--- Every registration from one month's end to the next: the state that it had (NONE: not known yet) and the one that it has.
--- One whose department is corrected counts where it stood before.
+-- Every registration from one month's end to the next: the state that it had (NONE: not known yet) and the one that it
+-- has. One whose department is corrected counts where it stood before.
 select
     coalesce(after.month, {{ months_after('before.month', 1) }}) as month,
     coalesce(before.registration_key, after.registration_key) as registration_key,
