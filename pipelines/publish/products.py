@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -85,12 +85,19 @@ class Disclosure:
 
 
 def disclose(
-    analysts_db: Path, as_of: dt.date, release: str, past: Past, tell: Callable[[str], None] = lambda _: None
+    analysts_db: Path,
+    as_of: dt.date,
+    release: str,
+    past: Past,
+    withheld: Collection[str] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Disclosure:
     """Protect every product of an analysts' copy as a release of a day; a copy without a product's contributions has none of it.
 
     Args:
         past: what the last release left.
+        withheld: sources whose measured files may not be published (an excerpt for demonstration): no measured product is
+            made of them.
         tell: is told each table's name as its turn comes.
 
     Raises:
@@ -107,6 +114,8 @@ def disclose(
             parts = [] if disclosed.public is None else [_read(connection, disclosed.public)]
             given = _read(connection, f'SELECT * FROM intermediate."{disclosed.contributions}"')
             for value, mark, rows in _split(disclosed, given):
+                if not mark and _is_withheld(disclosed.table, withheld):
+                    continue
                 product = disclosed.product(value, mark)
                 last_month = last_publishable_month(product, as_of)
                 cells = aggregate(product, rows, last_month).frame
@@ -131,8 +140,14 @@ def disclose(
         if _CURVES in built:
             tell(SURVIVAL)
             curves = _read(connection, f"SELECT * FROM marts.{_CURVES} WHERE stratum_code = 'ALL'")
+            if _is_withheld(SURVIVAL, withheld):
+                curves = curves.filter("is_synthetic")
             tables[SURVIVAL] = _contracted(SURVIVAL, [steps.merged(curves)], places)
     return Disclosure(tables, Past(told, kept))
+
+
+def _is_withheld(table: str, withheld: Collection[str]) -> bool:
+    return not set(contracts.contract(table).published_from).isdisjoint(withheld)
 
 
 def names() -> tuple[str, ...]:
@@ -182,6 +197,7 @@ def _contracted(table: str, parts: list[pl.DataFrame], places: pl.DataFrame) -> 
     """All parts in the order and types of the contract; places named."""
     contract = contracts.contract(table)
     schema = dict(contract.schema(lineage=False))
+    parts = [part for part in parts if part.height]
     if not parts:
         return pl.DataFrame(schema=schema)
     named = [part.join(places, on="place_code", how="left") if "place_code" in schema else part for part in parts]

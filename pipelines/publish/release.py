@@ -29,6 +29,8 @@ from pipelines.warehouse import connect
 
 _VERSION = re.compile(r"v(\d{4})\.(\d{2})\.(\d+)")
 LATEST = "latest"
+#: Licence of excerpts that may be tried with and not published.
+DEMONSTRATION_ONLY = "for demonstration and tests only"
 _MADE_FROM = "made_from.json"
 _DISCLOSURE = Path(gate.__file__).parent
 DATA_LICENCE = {
@@ -159,7 +161,7 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
             day = max(day, dt.date(*_order(previous.name)[:2], 1))
         version = _next_version(known, day)
         left = past.read(settings.ledger, previous.name if previous else None)
-        disclosure = products.disclose(settings.analysts_db, day, version, left, tell)
+        disclosure = products.disclose(settings.analysts_db, day, version, left, _withheld(settings), tell)
         published |= {name: _passed(name, frame) for name, frame in disclosure.tables.items()}
         scan.refuse_persons(published, settings.vault)
         digest = content_digest(published)
@@ -183,6 +185,12 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
                 os.chmod(path, 0o555 if path.is_dir() else 0o444)
         files.swap_symlink(settings.releases / LATEST, version)
         return Release(version, target, True, rows)
+
+
+def _withheld(settings: Settings) -> frozenset[str]:
+    """Sources of which a measured file is here for demonstration alone, as its origin card says."""
+    cards = landing.cards(settings.landing)
+    return frozenset(c.source for c in cards if not c.is_synthetic and c.licence == DEMONSTRATION_ONLY)
 
 
 def _passed(name: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -24,8 +24,11 @@ MODELS = {
     "stg_partner_trainings__attendances": "staging",
     "stg_partner_contracts__contracts": "staging",
     "stg_sunat_ruc__taxpayers": "staging",
+    "int_registry__file_contents": "intermediate",
     "int_registry__files": "intermediate",
+    "int_registry__codes": "intermediate",
     "int_registry__listings_keyed": "intermediate",
+    "int_registry__runs": "intermediate",
     "int_registry__files_judged": "intermediate",
     "dim_registration": "marts",
     "int_registry__month_ends": "intermediate",
@@ -80,6 +83,10 @@ def history(compiled, world, tmp_path_factory) -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE SCHEMA {schema}")
     connection.register("listed", listed(world, tmp_path_factory.mktemp("registry")).to_arrow())
     connection.execute("CREATE TABLE raw.reinfo__registrations AS SELECT * FROM listed")
+    connection.execute(
+        "CREATE TABLE raw.lake_files AS SELECT DISTINCT 'reinfo__registrations' AS table_name, _landing_sha256 AS landing_sha256, "
+        "'' AS fingerprint FROM listed"
+    )
     reported = community.step_event_rows(world.people, world.registry.events, world.plan.months)
     events = reported.select(
         c("evento").alias("event_id"),
