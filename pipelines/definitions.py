@@ -27,6 +27,9 @@ def build_defs(settings: Settings | None = None, **overrides: Any) -> dg.Definit
     return dg.Definitions(
         assets=[
             *(asset for group in groups for asset in group.ASSETS),
+            dg.AssetSpec(
+                ["raw", "lake_files"], group_name="warehouse", description="The lake files that a build reads."
+            ),
             models,
             _after(warehouse.analysts_copy, models),
             releases.release,

@@ -162,7 +162,8 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
         version = _next_version(known, day)
         left = past.read(settings.ledger, previous.name if previous else None)
         disclosure = products.disclose(settings.analysts_db, day, version, left, _withheld(settings), tell)
-        published |= {name: _passed(name, frame) for name, frame in disclosure.tables.items()}
+        # A house without a product's data publishes none of it, rather than a table that says that there is nothing.
+        published |= {name: _passed(name, frame) for name, frame in disclosure.tables.items() if frame.height}
         scan.refuse_persons(published, settings.vault)
         digest = content_digest(published)
         rows = {name: frame.height for name, frame in published.items()}

@@ -1,4 +1,5 @@
--- Of no seller more than the month's cap is taken, never more than he sold, and all of it where he sold less than the cap.
+-- Of no seller more than the month's cap is taken, never more than he sold, and all of it where he sold less than the
+-- cap.
 with months as (
     select
         sales.seller_key,

@@ -2,12 +2,25 @@
 -- producers owe.
 with months as (
     select
-        *,
+        tariff_code,
+        month,
+        opening_usd,
+        interest_usd,
+        fees_usd,
+        support_usd,
+        withholdable_usd,
+        withheld_usd,
+        closing_usd,
+        owed_usd,
+        is_synthetic,
         lag(closing_usd) over (partition by tariff_code, is_synthetic order by month) as closing_before_usd
     from {{ ref('mart_buyer_fund') }}
 )
 
-select *
+select
+    tariff_code,
+    month,
+    is_synthetic
 from months
 where
     opening_usd + interest_usd - fees_usd - support_usd + withheld_usd <> closing_usd

@@ -1,5 +1,6 @@
--- What the ore of each producer adds to the published chain of custody, by month of the plant and department of origin: the
--- copper that plants fed, by how the producer's own registration stood on the day of the waybill. The buyer is the plant. Parties' keys: nothing of this is published.
+-- What the ore of each producer adds to the published chain of custody, by month of the plant and department of
+-- origin: the copper that plants fed, by how the producer's own registration stood on the day of the waybill. The
+-- buyer is the plant. Parties' keys: nothing of this is published.
 {% set classes = {'GOOD': 'good_standing_g', 'NOT_GOOD': 'no_good_standing_g', 'UNKNOWN': 'not_known_g'} %}
 with plants as (
     select distinct

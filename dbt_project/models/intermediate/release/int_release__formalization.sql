@@ -1,6 +1,6 @@
--- What each party adds to the published funnel at the end of every year and of the last quarter that is over, by province
--- and sex: eligible registrations and those of them that reached each milestone. Parties' keys: nothing of this is
--- published.
+-- What each party adds to the published funnel at the end of every year and of the last quarter that is over, by
+-- province and sex: eligible registrations and those of them that reached each milestone. Parties' keys: nothing of
+-- this is published.
 {% set milestones = [
     'IGAFOM_PRESENTADO', 'IGAFOM_APROBADO', 'TERRENO_SUPERFICIAL', 'DERECHO_MINERO', 'RESTOS_ARQUEOLOGICOS',
     'EXPEDIENTE_TECNICO', 'AUTORIZACION'

@@ -1,5 +1,5 @@
--- What each operator's hauls add to the published copper on waybills, by month and department: copper contained in the ore
--- with its bounds. The buyer is the plant that took it. Parties' keys: nothing of this is published.
+-- What each operator's hauls add to the published copper on waybills, by month and department: copper contained in the
+-- ore with its bounds. The buyer is the plant that took it. Parties' keys: nothing of this is published.
 select
     coalesce(hauls.department_code, '--') as ubigeo_code,
     cast(date_trunc('month', hauls.haul_date) as date) as month,

@@ -1,6 +1,6 @@
--- What the lots of each operator add to the published margins, by month and department of origin: what every link received
--- and paid, of lots followed to a paid export. The buyer is the plant that worked the lot. Parties' keys: nothing of this
--- is published.
+-- What the lots of each operator add to the published margins, by month and department of origin: what every link
+-- received and paid, of lots followed to a paid export. The buyer is the plant that worked the lot. Parties' keys:
+-- nothing of this is published.
 {% set links = {
     'OPERATOR': true, 'CONCESSION_HOLDER': false, 'COLLECTOR': true, 'BILLER': false, 'HAULIER': false,
     'LABORATORY': false, 'PLANT': true, 'TRADER': true,

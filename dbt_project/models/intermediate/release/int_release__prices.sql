@@ -1,5 +1,6 @@
--- What each seller's sales add to the published prices, by month, stage and department of origin: what was paid, beside what
--- the sales can be compared to. Sales of which all of that is known. Parties' keys: nothing of this is published.
+-- What each seller's sales add to the published prices, by month, stage and department of origin: what was paid,
+-- beside what the sales can be compared to. Sales of which all of that is known. Parties' keys: nothing of this is
+-- published.
 select
     department_code as ubigeo_code,
     month,

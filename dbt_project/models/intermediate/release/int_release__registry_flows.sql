@@ -1,5 +1,5 @@
--- What each party adds to the published flows of the registry, by month and department: registrations that came, returned,
--- were excluded, vanished, were suspended or cured. Parties' keys: nothing of this is published.
+-- What each party adds to the published flows of the registry, by month and department: registrations that came,
+-- returned, were excluded, vanished, were suspended or cured. Parties' keys: nothing of this is published.
 select
     coalesce(moves.department_code, '--') as ubigeo_code,
     moves.month,
