@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import xlsxwriter
 
+from pipelines import contracts
 from pipelines.contracts import TableContract
 from pipelines.errors import PublishRefused
 from pipelines.warehouse import STORAGE_VERSION, connect
@@ -20,22 +21,18 @@ SYNTHETIC_NOTE = "DATOS SIMULADOS, NO MEDIDOS / SIMULATED DATA, NOT MEASURED"
 STATUS, SHOWN, HIDDEN = "obs_status_code", "A", ":c"
 
 
-def figures(frame: pl.DataFrame) -> list[str]:
-    """Columns that are empty where a row is hidden."""
-    if STATUS not in frame.columns:
+def figures(contract: TableContract) -> list[str]:
+    """Columns that must be empty where a row is hidden: the numbers that the contract does not require."""
+    if STATUS not in contract.column_names:
         return []
-    hidden = frame.filter(pl.col(STATUS) != SHOWN)
-    return [
-        name for name, dtype in frame.schema.items()
-        if dtype.is_numeric() and (not hidden.height or hidden[name].null_count() == hidden.height)
-    ]  # fmt: skip
+    return [column.name for column in contract.columns if column.dtype.is_numeric() and not column.required]
 
 
-def write_csv(frame: pl.DataFrame, target: Path) -> None:
+def write_csv(frame: pl.DataFrame, contract: TableContract, target: Path) -> None:
     """UTF-8 with BOM, comma, decimal point: what a spreadsheet opens with its accents intact. Hidden figures are marked."""
     marked = frame.with_columns(
         pl.when(pl.col(STATUS) == SHOWN).then(pl.col(name).cast(pl.String)).otherwise(pl.lit(HIDDEN)).alias(name)
-        for name in figures(frame)
+        for name in figures(contract)
     )
     marked.write_csv(target, include_bom=True, line_terminator="\n")
 
@@ -65,7 +62,7 @@ def write_xlsx(
     text, wrap = book.add_format({"num_format": "@"}), book.add_format({"text_wrap": True, "valign": "top"})
     _lines(book.add_worksheet("LEEME"), readme, wrap)
     sheet = book.add_worksheet("datos")
-    hidden = set(figures(frame))
+    hidden = set(figures(contract))
     for j, column in enumerate(contract.columns):
         sheet.write_string(0, j, column.name, bold)
         values = frame[column.name]
@@ -143,7 +140,7 @@ def verify(tables: dict[str, pl.DataFrame], folder: Path) -> None:
     """
     with connect(folder / "antawasi_public.duckdb", read_only=True) as connection:
         for name, frame in tables.items():
-            hidden = figures(frame)
+            hidden = figures(contracts.contract(name))
             csv = pl.read_csv(folder / f"{name}.csv", infer_schema=False, null_values=["", HIDDEN])
             read = {
                 "parquet": pl.read_parquet(folder / f"{name}.parquet"),

@@ -247,7 +247,7 @@ def _fill(
                 contract, pl.read_parquet(before) if before is not None and before.exists() else None, frame
             )
         )
-        extracts.write_csv(frame, tmp / f"{name}.csv")
+        extracts.write_csv(frame, contract, tmp / f"{name}.csv")
         extracts.write_parquet(frame, tmp / f"{name}.parquet")
         extracts.write_xlsx(
             frame, contract, tmp / f"{name}.xlsx",

@@ -57,7 +57,7 @@ def test_steps_of_fewer_than_five_wait_for_the_next_and_the_end_of_few_is_not_to
 
 def test_hidden_figures_are_marked_in_every_format_and_read_as_missing(tmp_path: Path):
     frame = custody()
-    assert extracts.figures(frame) == ["copper_t", "share_frac"]
+    assert extracts.figures(CUSTODY) == ["copper_t", "share_frac"]
     write(frame, tmp_path)
     lines = (tmp_path / "pub_chain_of_custody.csv").read_text(encoding="utf-8-sig").splitlines()
     assert lines[2].endswith(",:c,:c,C,true") and ":c" not in lines[1]
@@ -75,9 +75,16 @@ def test_a_file_that_tells_a_hidden_figure_is_refused(tmp_path: Path):
         extracts.verify({"pub_chain_of_custody": frame}, tmp_path)
 
 
+def test_a_hidden_row_that_has_a_figure_all_the_same_is_refused_though_every_file_tells_it_alike(tmp_path: Path):
+    frame = custody().with_columns(pl.lit(Decimal("7.25")).cast(custody().schema["copper_t"]).alias("copper_t"))
+    write(frame, tmp_path)
+    with pytest.raises(PublishRefused, match="hidden ones without figures"):
+        extracts.verify({"pub_chain_of_custody": frame}, tmp_path)
+
+
 def write(frame: pl.DataFrame, folder: Path) -> None:
     name = CUSTODY.name
-    extracts.write_csv(frame, folder / f"{name}.csv")
+    extracts.write_csv(frame, CUSTODY, folder / f"{name}.csv")
     extracts.write_parquet(frame, folder / f"{name}.parquet")
     extracts.write_xlsx(frame, CUSTODY, folder / f"{name}.xlsx", readme=["x"], notes=["y"], as_of=dt.date(2026, 1, 1))
     extracts.write_public_db({name: frame}, folder / "antawasi_public.duckdb")
