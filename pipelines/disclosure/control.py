@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import polars as pl
 
@@ -43,14 +43,14 @@ def protect(
     past: pl.DataFrame,
     released: pl.DataFrame | None = None,
     waived: Collection[str] = (),
-    relations: Sequence[Relation] = (),
+    identities: Callable[[Cells], Sequence[Relation]] = lambda _: (),
 ) -> Protected:
     """Aggregate, hide, attack; late contributions that cannot be published safely are held back.
 
     Args:
         contributions, last_month, waived: see `cells.aggregate`.
         past: the ledger (`ledger.read`); `released`: the contributions that the product's last release was made of.
-        relations: identities that attackers know beside the sums.
+        identities: what attackers know of the cells beside their sums; asked again when contributions are held back.
 
     Raises:
         CellsRefused: malformed contributions.
@@ -61,6 +61,7 @@ def protect(
     rows = contributions
     while True:
         aggregated = cells.aggregate(product, rows, last_month, waived)
+        relations = identities(aggregated)
         try:
             hidden = _hidden(aggregated, past, relations)
             break

@@ -14,7 +14,7 @@ import duckdb
 import polars as pl
 
 from pipelines import contracts
-from pipelines.disclosure.cells import COORDINATES, Product, Table, aggregate, last_publishable_month, to_units
+from pipelines.disclosure.cells import COORDINATES, Cells, Product, Table, aggregate, last_publishable_month, to_units
 from pipelines.disclosure.control import Protected, protect
 from pipelines.disclosure.linear import Relation
 from pipelines.disclosure.sensitivity import FREE
@@ -118,24 +118,15 @@ def disclose(
                     continue
                 product = disclosed.product(value, mark)
                 last_month = last_publishable_month(product, as_of)
-                cells = aggregate(product, rows, last_month).frame
-                if not cells.height:
+                if not aggregate(product, rows, last_month).frame.height:  # no period is over yet
                     continue
                 done = protect(
-                    product,
-                    rows,
-                    last_month,
-                    release,
-                    told,
-                    past.contributions.get(product.name),
-                    relations=_identities(disclosed, cells),
-                )
+                    product, rows, last_month, release, told, past.contributions.get(product.name),
+                    identities=_IDENTITIES.get(disclosed.table, lambda _: ()),
+                )  # fmt: skip
                 told = done.ledger
                 kept[product.name] = done.contributions
-                if done.cells.frame.height:
-                    parts.append(
-                        disclosed.shape(_figures(done), value).with_columns(pl.lit(mark).alias("is_synthetic"))
-                    )
+                parts.append(disclosed.shape(_figures(done), value).with_columns(pl.lit(mark).alias("is_synthetic")))
             tables[disclosed.table] = _contracted(disclosed.table, parts, places)
         if _CURVES in built:
             tell(SURVIVAL)
@@ -179,17 +170,16 @@ def _figures(done: Protected) -> pl.DataFrame:
     return to_units(frame, measures, done.cells.scales)
 
 
-def _identities(disclosed: Disclosed, cells: pl.DataFrame) -> Sequence[Relation]:
-    """What attackers know beside sums over places and time: in every cell FOB is what all links kept."""
-    if disclosed.table != MARGINS:
-        return ()
+def _fob_is_what_links_kept(cells: Cells) -> Sequence[Relation]:
+    """In every cell: what all links received less what they paid is FOB."""
     signs = [
         *((f"{link.lower()}_received_usd", 1) for link in LINKS),
         *((f"{link.lower()}_paid_usd", -1) for link in BUYING_LINKS),
+        ("fob_usd", -1),
     ]
     return [
-        Relation(tuple((cell, measure, sign) for measure, sign in [*signs, ("fob_usd", -1)]))
-        for cell in cells.select(COORDINATES).iter_rows()
+        Relation(tuple((cell, measure, sign) for measure, sign in signs))
+        for cell in cells.frame.select(COORDINATES).iter_rows()
     ]
 
 
@@ -323,6 +313,8 @@ _OFFICIAL = """
 """
 MARGINS, SURVIVAL = "pub_value_chain_margin", "pub_formalization_survival"
 _CURVES = "mart_formalization_survival"
+#: What attackers know of a table's cells beside sums over places and time.
+_IDENTITIES = {MARGINS: _fob_is_what_links_kept}
 DISCLOSED = (
     Disclosed(
         "pub_formalization_progress", "int_release__formalization",
