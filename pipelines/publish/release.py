@@ -359,6 +359,8 @@ def _datapackage(
                 resource["bytes"] = path.stat().st_size
             if suffix == "csv":
                 resource |= {"type": "table", "encoding": "utf-8-sig", "schema": _table_schema(contract)}
+            else:  # they carry their own types; a reader that guesses them from rows would take 02 for a number
+                resource["type"] = "file"
             resources.append(resource)
     return {
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from frictionless import Package
 from scipy.optimize import linprog
 
 #: Product → its measures as (column, other key column and value), and the sums over parties that stand behind them.
@@ -146,3 +147,10 @@ def test_nothing_measured_is_made_of_an_excerpt_for_demonstration(house):
         with (house / "releases" / "latest" / f"{product}.csv").open(encoding="utf-8-sig", newline="") as handle:
             marks = {row["is_synthetic"] for row in csv.DictReader(handle)}
         assert marks == {"true"}, product
+
+
+def test_the_whole_release_is_a_valid_data_package(house):
+    """Every product with its hidden figures, as a library that no one here wrote reads it."""
+    report = Package(str(house / "releases" / "latest" / "datapackage.json")).validate()
+    assert report.valid, report.flatten(["name", "title", "message"])[:5]
+    assert sum(task.type == "table" for task in report.tasks) == 9

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import contracts
+
 pytestmark = pytest.mark.office
 
 #: Comma, quotes, UTF-8, from the first line, cells as shown off, every sheet in a file of its own.
@@ -30,7 +32,10 @@ def sheets(workbook: Path, folder: Path) -> dict[str, list[list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("product", ["pub_copper_production", "pub_copper_price"])
+PRODUCTS = sorted(c.name for c in contracts.all_contracts().values() if c.layer == "published")
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
 def test_the_office_suite_reads_what_the_csv_says(house, tmp_path, product):
     release = house / "releases" / "latest"
     found = sheets(release / f"{product}.xlsx", tmp_path)
@@ -49,6 +54,6 @@ def same(column: str, cell: str, value: str) -> bool:
     """Codes and dates to the letter; measures to the fifteen digits that a workbook's numbers hold."""
     if cell == value or cell.casefold() == value.casefold():
         return True
-    if column.endswith(("_t", "_lb")) or "_per_" in column:
+    if column.endswith(("_t", "_lb", "_usd", "_frac")) or "_per_" in column:
         return bool(cell) and abs(Decimal(cell) - Decimal(value)) <= abs(Decimal(value)) * Decimal("1e-14")
     return False
