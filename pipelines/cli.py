@@ -31,9 +31,11 @@ contracts_app = typer.Typer(help="The data contracts: the one truth about every 
 identity_app = typer.Typer(
     help="From a person or company to its key and back. Needs the vault; writes an audit line.", no_args_is_help=True
 )
+vault_app = typer.Typer(help="The vault's key.", no_args_is_help=True)
 site_app = typer.Typer(help="The site of the last release.", no_args_is_help=True)
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(identity_app, name="identity")
+app.add_typer(vault_app, name="vault")
 app.add_typer(site_app, name="site")
 
 #: Piped output has no width of its own: tables keep one that a file or a log can hold.
@@ -508,6 +510,63 @@ def identity_reveal(key: Annotated[str, typer.Argument(help="Party key.")]) -> N
         )
     for row in rows:
         out.print(f"{row['identity_kind']} {row['identity']}  {row['name'] or ''}", highlight=False)
+
+
+@vault_app.command("rotate")
+def vault_rotate(wait: Wait = 0) -> None:
+    """Make a new key and re-key everything that was keyed with the old one, which is then destroyed.
+
+    The house is ingested and built a second time beside the old one, compared, and swapped in. Stopped anywhere, run it
+    again. Nothing that is published changes.
+    """
+    from pipelines import house, rotation
+
+    settings, reporter = get_settings(), _reporter()
+    with house.house_lock(settings, wait):
+        done = rotation.rotate(settings, reporter)
+    out.print(
+        f"New key {done.new_fingerprint} in place of {done.old_fingerprint}: {done.parties:,} identities, "
+        f"{done.keys:,} keys of parties and documents. The old key is destroyed here.",
+        highlight=False,
+    )
+    out.print("Next: `antawasi backup`, and destroy earlier copies of the old key when you no longer need them.")
+
+
+@app.command()
+def backup(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Folder for copies of landing and releases.")],
+    vault: Annotated[
+        Path, typer.Argument(metavar="VAULT", help="Folder on another medium for copies of the vault and the ledger.")
+    ],
+    wait: Wait = 0,
+) -> None:
+    """Copy what cannot be made again to two dated folders, and read every copy back."""
+    from pipelines import backup as backups
+    from pipelines import house
+
+    settings = get_settings()
+    with house.house_lock(settings, wait):
+        done = backups.backup(settings, data, vault)
+    out.print(
+        f"{done.files:,} files, {done.linked:,} of them as in the backup before, {done.bytes / 1e6:,.1f} MB copied:\n"
+        f"{done.data}\n{done.sealed}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command()
+def restore(
+    data: Annotated[Path, typer.Argument(metavar="DATA/ID", help="Dated folder with landing and releases.")],
+    vault: Annotated[Path, typer.Argument(metavar="VAULT/ID", help="Folder of the same date with vault and ledger.")],
+) -> None:
+    """Bring a backup into an empty house (ANTAWASI_HOME), every file checked."""
+    from pipelines import backup as backups
+    from pipelines import house
+
+    settings = get_settings()
+    with house.house_lock(settings):
+        backups.restore(settings, data, vault)
+    out.print("Restored. Next: `antawasi run` makes the lake and the warehouse again.")
 
 
 @app.command()

@@ -132,8 +132,10 @@ def sweep_temporaries(root: Path) -> int:
 
 
 @contextlib.contextmanager
-def lock(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
+def lock(path: Path, what: str, wait_s: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold an advisory lock. It is the kernel's: a killed holder releases it.
+
+    A shared lock is held by any number of processes and keeps out those that want it for themselves alone.
 
     Raises:
         Busy: another process holds it and still did after `wait_s` seconds; the message names the process.
@@ -143,7 +145,7 @@ def lock(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
         deadline = time.monotonic() + wait_s
         while True:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
                 break
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
@@ -156,6 +158,9 @@ def lock(path: Path, what: str, wait_s: float = 0.0) -> Iterator[None]:
                         "or run again with --wait SECONDS."
                     ) from None
                 time.sleep(0.2)
+        if shared:
+            yield
+            return
         handle.seek(0)
         handle.truncate()
         handle.write(f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S %z')}")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines import contracts, files, ingest, intake, lake, quality, warehouse
+from pipelines import contracts, files, ingest, intake, lake, quality, vault, warehouse
 from pipelines.errors import AntawasiError
 from pipelines.ingest import Zones
 from pipelines.lake import Receipt
@@ -82,8 +82,12 @@ def _release_is_due(settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
-    """One run at a time; what a killed run left half-written is swept under the lock."""
+    """One run at a time; what a killed run left half-written is swept under the lock, a killed swap of keys completed."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
+        if (settings.home / vault.REKEYING / vault.READY).exists():
+            from pipelines import rotation
+
+            rotation.finish(settings)
         zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
         for zone in (*zones, settings.home / "simulated"):
             files.sweep_temporaries(zone)

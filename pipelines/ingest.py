@@ -127,6 +127,11 @@ def ingest_file(job: Job) -> Receipt:
     A file that cannot be taken gets a receipt with status `refused` and the reason; what an earlier
     version of the code had accepted of it leaves the lake's pin with that receipt.
     """
+    with vault.in_use(job.zones.vault):
+        return _ingest_file(job)
+
+
+def _ingest_file(job: Job) -> Receipt:
     card, zones = job.card, job.zones
     source = get_source(card.source)
     keyer = vault.open_keyer(zones.vault, zones.lake)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,31 @@ from pipelines.identity import Keyer, canonical, is_valid_ruc
 
 SECRET_NAME = "hmac.key"
 FINGERPRINT_NAME = "key_fingerprint"
+AUDIT_NAME = "audit.jsonl"
+LOCK_NAME = "vault.lock"
+#: Folder in which a rotation of the key works, and its mark that the new zones are taking their places (`rotation.py`).
+REKEYING, READY = "rekeying", "ready.json"
+
+
+def refuse_half_rotated(home: Path) -> None:
+    """Nothing may read or write a house in which zones of the old and of the new key stand side by side.
+
+    Raises:
+        VaultError: a rotation of the key was killed while it put the new zones in place.
+    """
+    if (home / REKEYING / READY).exists():
+        raise VaultError(
+            "A rotation of the vault's key was stopped while it put the re-keyed zones in place. "
+            "What to do: run `antawasi run`; it completes the rotation first."
+        )
+
+
+@contextlib.contextmanager
+def in_use(vault: Path) -> Iterator[None]:
+    """Many may use the vault's key at once; a rotation of the key waits for them, and they for it."""
+    with files.lock(vault.parent / "locks" / LOCK_NAME, "The vault (a rotation of its key)", wait_s=600, shared=True):
+        refuse_half_rotated(vault.parent)
+        yield
 
 
 def open_keyer(vault: Path, lake: Path) -> Keyer:
@@ -25,6 +52,7 @@ def open_keyer(vault: Path, lake: Path) -> Keyer:
         VaultError: the lake or the vault holds data but the secret is missing, or it is not the secret
             that the lake was written with. A new secret would silently split every party in two.
     """
+    refuse_half_rotated(vault.parent)
     secret_path, stamp = vault / SECRET_NAME, lake / FINGERPRINT_NAME
     if not secret_path.exists():
         if _holds_data(lake) or _holds_data(vault):
@@ -93,8 +121,9 @@ def reveal(vault: Path, party_key: str) -> list[dict[str, str | None]]:
     """Identities behind a key, as dicts of identity_kind, identity, name. Writes an audit line."""
     if not (vault / SECRET_NAME).exists():
         raise VaultError(f"There is no vault at {vault}. What to do: ask the officer who keeps it.")
-    audit(vault, "reveal", party_key)
-    rows = _rows(vault, party_key)
+    with in_use(vault):
+        audit(vault, "reveal", party_key)
+        rows = _rows(vault, party_key)
     return rows.select("identity_kind", "identity", "name").sort("identity_kind", "identity", "name").to_dicts()
 
 
@@ -106,12 +135,12 @@ def _rows(vault: Path, party_key: str) -> pl.DataFrame:
     return pl.concat(found).unique(maintain_order=True) if found else pl.DataFrame(schema=Keyer.SCHEMA)
 
 
-def audit(vault: Path, action: str, party_key: str) -> None:
+def audit(vault: Path, action: str, party_key: str | None) -> None:
     """Append who asked for which key and when to the vault's audit log (never the identity itself)."""
     from pipelines.landing import now_utc
 
     line = {"at": now_utc(), "user": getpass.getuser(), "action": action, "party_key": party_key}
-    log = vault / "audit.jsonl"
+    log = vault / AUDIT_NAME
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a", encoding="utf-8") as handle:
         handle.write(json.dumps(line) + "\n")
@@ -135,11 +164,12 @@ def find(vault: Path, lake: Path, text: str) -> list[tuple[str, str, bool]]:
         raise VaultError(
             f"There is no vault at {vault}. What to do: run `antawasi run` first, on the machine that holds it."
         )
-    keyer = open_keyer(vault, lake)
     found = []
-    for kind in kinds:
-        key = keyer.digest(*canonical(kind, compact))
-        audit(vault, "find", key)
-        found.append((canonical(kind, compact)[0], key, bool(_rows(vault, key).height)))
+    with in_use(vault):
+        keyer = open_keyer(vault, lake)
+        for kind in kinds:
+            key = keyer.digest(*canonical(kind, compact))
+            audit(vault, "find", key)
+            found.append((canonical(kind, compact)[0], key, bool(_rows(vault, key).height)))
     known = [f for f in found if f[2]]
     return known or found

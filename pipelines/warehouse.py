@@ -21,12 +21,13 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipelines import contracts, files, lake
+from pipelines import contracts, files, lake, vault
 from pipelines.errors import AntawasiError
 from pipelines.lake import Receipt
 from pipelines.settings import DBT_DIR, Settings
 
 STORAGE_VERSION = "v1.2.0"
+BUILT_NAME = "build.json"
 OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 #: Schemas that analysts see; `raw` stays behind, since its views point into the lake.
 ANALYST_SCHEMAS = ("staging", "intermediate", "marts", "publish", "reference")
@@ -73,6 +74,7 @@ def dbt_inputs() -> list[Path]:
 
 def pin(lake_root: Path) -> Pin:
     """Pin the lake as it stands: every accepted landing file, plus each table's empty file."""
+    vault.refuse_half_rotated(lake_root.parent)
     lake.ensure_empty_tables(lake_root)
     receipts = tuple(lake.receipts(lake_root))
     accepted = [r for r in receipts if r.status == "accepted"]
@@ -136,7 +138,7 @@ def _literal(text: str) -> str:
 
 
 def _built_path(settings: Settings) -> Path:
-    return settings.warehouse / "build.json"
+    return settings.warehouse / BUILT_NAME
 
 
 def mark_built(settings: Settings, pinned: Pin, results: dict[str, int]) -> None:

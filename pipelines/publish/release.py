@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines import contracts, files, landing, quality, warehouse
+from pipelines import contracts, files, landing, quality, vault, warehouse
 from pipelines.contracts import TableContract
 from pipelines.disclosure import gate, scan
 from pipelines.errors import AntawasiError, PublishRefused
@@ -151,6 +151,7 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
     if not settings.analysts_db.exists():
         raise AntawasiError("There is no warehouse yet. What to do: run `antawasi build` first.")
     with files.lock(settings.home / "locks" / "releases.lock", "The release folder", wait_s=60):
+        vault.refuse_half_rotated(settings.home)
         published = read_published(settings.analysts_db)
         known = versions(settings.releases)
         previous = settings.releases / known[-1] if known else None

@@ -63,14 +63,13 @@ if moment == "writing":
     lake.TableWriter.write = write
 if moment == "dbt":
     plain_popen = subprocess.Popen
-    build, before = get_settings().build_db, time.time_ns()
     class Watched(plain_popen):
         def __init__(self, args, *rest, **named):
             super().__init__(args, *rest, **named)
             if "build" in list(args):
                 threading.Thread(target=self.kill_us_when_it_writes, daemon=True).start()
         def kill_us_when_it_writes(self):
-            wal = build.with_name(build.name + ".wal")
+            wal = Path(os.environ["ANTAWASI_BUILD_DB"] + ".wal")
             while not wal.exists():
                 time.sleep(0.01)
             time.sleep(0.5)
@@ -85,9 +84,10 @@ finally:
 """
 
 
-def start(home: Path, moment: str, where: str = "") -> subprocess.Popen[str]:
+def start(home: Path, moment: str, where: str = "", *arguments: str) -> subprocess.Popen[str]:
+    """The command line (`run`, or what is asked for) that dies at one moment, see `PROGRAM`."""
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, moment, where, "run"],
+        [sys.executable, "-c", PROGRAM, moment, where, *(arguments or ("run",))],
         cwd=PROJECT_ROOT,
         env=os.environ | {"ANTAWASI_HOME": str(home), "ANTAWASI_WORKERS": "1"},
         stdout=subprocess.PIPE,
