@@ -25,7 +25,8 @@ def _prefix() -> str:
     return f"{TMP_PREFIX}{os.getpid()}-"
 
 
-def _is_abandoned(leftover: Path) -> bool:
+def is_abandoned(leftover: Path) -> bool:
+    """Whether the writer of a temporary file or folder is dead."""
     try:
         os.kill(int(leftover.name.split("-")[1]), 0)
     except (ProcessLookupError, ValueError, IndexError):
@@ -121,7 +122,7 @@ def sweep_temporaries(root: Path) -> int:
     """Remove what killed processes left half-written below `root`; returns how many files and folders."""
     swept = 0
     for leftover in list(root.rglob(f"{TMP_PREFIX}*")) if root.exists() else []:
-        if not _is_abandoned(leftover):
+        if not is_abandoned(leftover):
             continue
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipelines import contracts
 from pipelines.lake import Receipt
-from pipelines.sources import Source
+from pipelines.sources import Source, all_sources
 
 
 def freshness(
@@ -21,3 +21,13 @@ def freshness(
     cadence = contracts.contract(source.tables[0]).cadence_days
     age = (today - newest).days
     return newest, age, None if cadence is None else age <= 2 * cadence
+
+
+def stale_sources(receipts: Sequence[Receipt], today: dt.date) -> dict[str, tuple[dt.date, int]]:
+    """Sources that are late by their own date: slug → (newest source date, its age in days)."""
+    stale = {}
+    for slug, source in all_sources().items():
+        newest, age, is_fresh = freshness(source, receipts, today)
+        if is_fresh is False and newest is not None and age is not None:
+            stale[slug] = (newest, age)
+    return stale

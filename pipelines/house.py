@@ -11,7 +11,7 @@ import datetime as dt
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -176,9 +176,19 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
 
 
 def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
-    """The innermost cause of a failed run: our own message as it is, anything else with the log to look at."""
-    for event in result.all_events:
-        error = getattr(event.event_specific_data, "error", None) if event.is_step_failure or event.is_failure else None
+    """Why a run failed, with the log to look at where no message of ours says it."""
+    failures = [e for e in result.all_events if e.is_step_failure or e.is_failure]
+    told = failure_told(failures, f"The log is {log}.")
+    return (
+        told
+        or f"A check that blocks has failed; the lines above say which rows and why, the log is {log}. What to do: mend the file or its contract."
+    )
+
+
+def failure_told(failures: Iterable[dg.DagsterEvent], otherwise: str = "") -> str | None:
+    """The innermost cause of the first failure that has one: our own message as it is, else its first line and `otherwise`."""
+    for event in failures:
+        error = getattr(event.event_specific_data, "error", None)
         causes = []
         while error is not None:
             causes.append(error)
@@ -187,8 +197,8 @@ def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
         told = known or [e for e in causes if e.cls_name != "_RemoteTraceback"]
         if told:
             message = told[-1].message.strip()
-            return message.partition(": ")[2] if known else f"{message.splitlines()[0]} The log is {log}."
-    return f"A check that blocks has failed; the lines above say which rows and why, the log is {log}. What to do: mend the file or its contract."
+            return message.partition(": ")[2] if known else f"{message.splitlines()[0]} {otherwise}".rstrip()
+    return None
 
 
 _OUR_ERRORS = {c.__name__ for c in (AntawasiError, *AntawasiError.__subclasses__())}

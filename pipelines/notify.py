@@ -1,4 +1,4 @@
-"""Telling somebody that a run failed: a webhook, a mail, or both, as the settings say.
+"""Telling somebody that a run failed or a source is stale: a webhook, a mail, or both, as the settings say.
 
 A notice must never break what it reports on, so nothing here raises. Numbers that could identify a person
 are masked in what leaves the house.
@@ -24,10 +24,10 @@ TIMEOUT_S = 10.0
 ATTEMPTS = 3
 
 
-def notify_failure(
+def notify(
     settings: Settings, title: str, body: str, *, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[str, ...]:
-    """Send a failure notice through every channel that is configured.
+    """Send a notice through every channel that is configured.
 
     The webhook gets JSON `{"title", "body", "text"}` (`text` is what chat services show); the mail goes in
     plain text through `smtp_host` to everyone in `smtp_to`.
@@ -46,6 +46,52 @@ def notify_failure(
     return tuple(name for name, setting, send in channels if _delivered(name, setting, send, sleep))
 
 
+def try_channels(settings: Settings) -> dict[str, str]:
+    """Each configured channel with what is wrong with it, "" if nothing; no notice is sent.
+
+    The mail server is asked whether it takes mail from us for every receiver; of the web hook only that it answers
+    can be told. Nothing that comes back holds the web hook's address, which may be a secret.
+    """
+    problems = {}
+    if settings.webhook_url:
+        problems["webhook"] = _problem(lambda: _reach(str(settings.webhook_url)))
+    if settings.smtp_host and settings.smtp_to:
+        problems["mail"] = _problem(lambda: _offer(settings))
+    return problems
+
+
+def _problem(attempt: Callable[[], None]) -> str:
+    try:
+        attempt()
+    except smtplib.SMTPRecipientsRefused as error:
+        return f"refuses mail for {', '.join(error.recipients)}"
+    except Exception as error:  # the doctor tells it; its text may hold the address
+        return type(error).__name__
+    return ""
+
+
+def _reach(url: str) -> None:
+    import httpx
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    if httpx.head(url, timeout=TIMEOUT_S).is_server_error:
+        raise ConnectionError
+
+
+def _offer(settings: Settings) -> None:
+    """Everything of a delivery but the message."""
+    assert settings.smtp_host
+    with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_S) as server:
+        server.ehlo_or_helo_if_needed()
+        code, said = server.mail(settings.smtp_from)
+        if code != 250:
+            raise smtplib.SMTPSenderRefused(code, said, settings.smtp_from)
+        answers = {to: server.rcpt(to) for to in settings.smtp_to}
+        server.rset()
+        if refused := {to: answer for to, answer in answers.items() if answer[0] not in (250, 251)}:
+            raise smtplib.SMTPRecipientsRefused(refused)
+
+
 def _delivered(name: str, setting: str, send: Callable[[], None], sleep: Callable[[float], None]) -> bool:
     problem = ""
     for attempt in range(ATTEMPTS):
@@ -57,7 +103,7 @@ def _delivered(name: str, setting: str, send: Callable[[], None], sleep: Callabl
         except Exception as error:  # whatever it is, the run's own failure matters more
             problem = type(error).__name__
     log.error(
-        "The failure notice by %s was not delivered (%s, %d attempts). What to do: check ANTAWASI_%s.",
+        "The notice by %s was not delivered (%s, %d attempts). What to do: check ANTAWASI_%s.",
         name, problem, ATTEMPTS, setting,
     )  # fmt: skip
     return False

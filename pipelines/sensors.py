@@ -1,20 +1,31 @@
-"""Sensors: files dropped in the inbox, a lake that moved on, and runs that failed. Opt-in like the schedules."""
+"""Sensors: files dropped in the inbox, a lake that moved on, runs that failed, stale sources. Opt-in like the schedules."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import json
 
 import dagster as dg
 
-from pipelines import intake, lake, notify, warehouse
+from pipelines import house, intake, lake, notify, warehouse
 from pipelines.assets.raw import PARTITIONS
+from pipelines.freshness import stale_sources
 from pipelines.jobs import ingest_job_name
 from pipelines.landing import Dropped
 from pipelines.settings import Settings
 
+NAMES = ("landing_inbox", "lake_changed", "notify_failure", "notify_stale")
+
 
 def sensors(settings: Settings, ingest_jobs: list[dg.UnresolvedAssetJobDefinition]) -> list[dg.SensorDefinition]:
-    return [_inbox_sensor(settings, ingest_jobs), _lake_sensor(settings), _failure_sensor(settings)]
+    """One for each of `NAMES`."""
+    return [
+        _inbox_sensor(settings, ingest_jobs),
+        _lake_sensor(settings),
+        _failure_sensor(settings),
+        _stale_sensor(settings),
+    ]
 
 
 def _status(name: str, settings: Settings) -> dg.DefaultSensorStatus:
@@ -79,8 +90,33 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
     )  # fmt: skip
     def notify_failure(context: dg.RunFailureSensorContext):
         run = context.dagster_run
-        notify.notify_failure(
-            settings, f"Antawasi: {run.job_name} failed", f"Run {run.run_id}: {context.failure_event.message}"
-        )
+        why = house.failure_told(context.get_step_failure_events()) or context.failure_event.message
+        notify.notify(settings, f"Antawasi: {run.job_name} failed", f"Run {run.run_id}: {why}")
 
     return notify_failure
+
+
+def _stale_sensor(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="notify_stale", minimum_interval_seconds=3600,
+        default_status=_status("notify_stale", settings),
+        description="Tell the data team once when a source is older than twice its cadence (webhook or mail, when configured).",
+    )  # fmt: skip
+    def notify_stale(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]):
+        stale = stale_sources(lake.receipts(settings.lake), dt.date.today())
+        told = json.loads(context.cursor or "{}")
+        untold = {slug: seen for slug, seen in stale.items() if told.get(slug) != seen[0].isoformat()}
+        if untold and notify.notify(settings, *stale_notice(untold)):
+            told |= {slug: newest.isoformat() for slug, (newest, _) in untold.items()}
+        context.update_cursor(json.dumps({slug: told[slug] for slug in stale if slug in told}, sort_keys=True))
+        return dg.SkipReason(f"{len(stale)} sources are stale; of {len(untold)} nobody had been told")
+
+    return notify_stale
+
+
+def stale_notice(stale: dict[str, tuple[dt.date, int]]) -> tuple[str, str]:
+    """(title, body) of the notice about stale sources."""
+    lines = [f"{slug}: newest source date {newest}, {age} days ago" for slug, (newest, age) in sorted(stale.items())]
+    return f"Antawasi: {len(stale)} stale source(s)", "\n".join(
+        [*lines, "What to do: `antawasi status`, then fetch or ask for newer files."]
+    )

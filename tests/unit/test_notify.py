@@ -1,4 +1,4 @@
-"""The failure notice, against a web hook and a mail server on loopback."""
+"""Notices, against a web hook and a mail server on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.notify import ATTEMPTS, notify_failure
+from pipelines import notify as notices
+from pipelines.notify import ATTEMPTS
 from pipelines.settings import Settings
 
 SECRET = "T000-hook-secret"
@@ -40,15 +41,20 @@ class _HookHandler(BaseHTTPRequestHandler):
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
         self.end_headers()
 
+    def do_HEAD(self) -> None:
+        self.send_response(405)
+        self.end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 
 
 class MailServer(socketserver.TCPServer):
-    """Just enough SMTP to take a message; `refuses` answers 451 to the first greetings."""
+    """Just enough SMTP to take a message; `refuses` answers 451 to the first greetings, `refused` are receivers not taken."""
 
     def __init__(self):
         self.refuses = 0
+        self.refused: set[str] = set()
         self.envelopes: list[tuple[str, list[str]]] = []
         self.messages: list[email.message.EmailMessage] = []
         super().__init__(("127.0.0.1", 0), _MailHandler)
@@ -73,6 +79,9 @@ class _MailHandler(socketserver.StreamRequestHandler):
                 sender = line[10:].split(">")[0].strip("< ")
             elif verb.startswith("RCPT TO:"):
                 receivers.append(line[8:].strip("<> "))
+                if receivers[-1] in self.server.refused:
+                    self.say("550 no such user")
+                    continue
             elif verb == "DATA":
                 self.say("354 go on")
                 content = b""
@@ -113,7 +122,7 @@ def settings(tmp_path: Path, hook: Hook | None = None, mail: MailServer | None =
 
 
 def notify(settings: Settings, title: str = "El paso falló", body: str = "Línea 1\nLínea 2") -> tuple[str, ...]:
-    return notify_failure(settings, title, body, sleep=lambda _: None)
+    return notices.notify(settings, title, body, sleep=lambda _: None)
 
 
 def test_both_channels_get_the_text(tmp_path: Path, hook: Hook, mail: MailServer):
