@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PRIVATE_UV := .uv/bin/uv
+# POSTGRES=1 adds what Dagster needs to keep a team's history in Postgres.
+LOCKS := requirements.lock $(if $(POSTGRES),packaging/postgres.lock)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_NO_PROGRESS := 1
@@ -23,13 +25,13 @@ help:
 setup: $(VENV)/.installed
 
 # Exactly the locked packages, by hash; nothing is resolved here.
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Antawasi needs Python 3.11 or later; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -n "$(UV)" || test -x $(PRIVATE_UV) || { echo "… installing uv in .uv/ (private to this folder)"; $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9.8'; }
 	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; \
 	test -x $(BIN)/python || $$uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV) || exit 1; \
 	echo "… installing the locked environment in $(VENV)/"; \
-	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.lock && \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes $(LOCKS) && \
 	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable . && \
 	touch $@
 
@@ -65,7 +67,8 @@ bench-full: setup
 	@$(BIN)/python -m benchmarks --full
 
 lock:
-	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; $$uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock
+	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; $$uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock && \
+	$$uv pip compile packaging/postgres.in --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o packaging/postgres.lock
 
 clean:
 	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .hypothesis .ruff_cache

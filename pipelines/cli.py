@@ -570,16 +570,23 @@ def restore(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    tell: Annotated[bool, typer.Option("--tell", help="Send what is to be mended to the team, as configured.")] = False,
+) -> None:
     """Check the installation and say how to mend it."""
-    from pipelines import checkup
+    from pipelines import checkup, notify
 
-    findings = checkup.findings(get_settings())
+    settings = get_settings()
+    findings = checkup.findings(settings)
     marks: dict[Any, str] = {True: "[green]ok[/green]  ", False: "[red]mend[/red]", None: "[yellow]note[/yellow]"}
     for finding in findings:
         out.print(
             f"{marks[finding.ok]} {finding.what}" + (f"\n     What to do: {finding.remedy}" if finding.remedy else ""),
             highlight=False,
         )
-    if any(f.ok is False for f in findings):
+    faults = [f for f in findings if f.ok is False]
+    if faults and tell:
+        lines = [f"{f.what}\nWhat to do: {f.remedy}" for f in faults]
+        notify.notify(settings, f"Antawasi: {len(faults)} fault(s) found by the doctor", "\n".join(lines))
+    if faults:
         raise typer.Exit(EXIT_FAILED)

@@ -156,7 +156,7 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
         known = versions(settings.releases)
         previous = settings.releases / known[-1] if known else None
         if previous is not None:
-            _verify(previous)
+            verify(previous)
         day = as_of or newest_source_date(settings.analysts_db, [*published, *products.names()])
         if previous is not None and as_of is None:
             day = max(day, dt.date(*_order(previous.name)[:2], 1))
@@ -207,8 +207,12 @@ def _passed(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def _verify(release: Path) -> None:
-    """A release whose files no longer match its checksums must not be built upon."""
+def verify(release: Path) -> None:
+    """A release whose files no longer match its checksums must not be built upon.
+
+    Raises:
+        PublishRefused: a file of the release is missing or was changed.
+    """
     sums = release / "SHA256SUMS"
     for line in sums.read_text(encoding="utf-8").splitlines() if sums.exists() else [f"missing  {sums.name}"]:
         digest, name = line.split("  ", 1)
