@@ -14,8 +14,9 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._daemon.types import DaemonHeartbeat
+from typer.testing import CliRunner
 
-from pipelines import backup, checkup, files, house, landing, vault
+from pipelines import backup, checkup, cli, files, house, landing, vault
 from pipelines.checkup import Finding, findings
 from pipelines.settings import Settings
 from tests.unit.test_notify import SECRET, Hook, MailServer, running
@@ -226,3 +227,18 @@ def test_a_check_that_fails_itself_does_not_hide_the_others(sound: Settings, mon
     monkeypatch.setattr(checkup, "_is_held", lambda _: 1 / 0)
     assert found(sound, "locks: division by zero").ok is False
     assert found(sound, "vault: its key").ok
+
+
+def test_faults_are_told_to_the_team_when_asked_and_only_then(
+    sound: Settings, hook: Hook, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+):
+    team = opted(
+        sound, webhook_url=hook.url, smtp_host="127.0.0.1", smtp_port=mail.server_address[1], smtp_to=("a@example.org",)
+    )
+    monkeypatch.setattr(cli, "get_settings", lambda: team)
+    assert CliRunner().invoke(cli.app, ["doctor", "--tell"]).exit_code == 0
+    sound.vault.chmod(0o755)
+    assert CliRunner().invoke(cli.app, ["doctor"]).exit_code == 1
+    assert not hook.received and not mail.messages
+    assert CliRunner().invoke(cli.app, ["doctor", "--tell"]).exit_code == 1
+    assert "chmod 700" in hook.received[0]["body"] and "1 fault(s)" in mail.messages[0]["Subject"]

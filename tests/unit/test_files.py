@@ -78,6 +78,16 @@ def test_a_waiting_process_gets_the_lock_when_it_is_freed(tmp_path):
     holder.wait()
 
 
+def test_a_shared_lock_is_held_by_many_and_keeps_out_who_wants_it_alone(tmp_path):
+    path = tmp_path / "x.lock"
+    with files.lock(path, "it", shared=True), files.lock(path, "it", shared=True):
+        with pytest.raises(Busy), files.lock(path, "it"):
+            pass
+        assert path.read_text() == ""
+    with files.lock(path, "it"), pytest.raises(Busy), files.lock(path, "it", shared=True):
+        pass
+
+
 def test_the_sweep_takes_leftovers_of_the_dead_and_spares_the_living(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
