@@ -150,7 +150,11 @@ def _pairs(settings: Settings, twin: Settings, new: Keyer) -> pl.DataFrame:
     mine = {(r.source, r.sha256): r for r in lake.receipts(twin.lake)}
     for receipt in lake.receipts(settings.lake):
         theirs = mine.get((receipt.source, receipt.sha256))
-        if theirs is None or dataclasses.replace(theirs, fingerprint=receipt.fingerprint) != receipt:
+        if theirs is None:  # by Dagster's daemon, while the twin was being built
+            raise AntawasiError(
+                f"{receipt.filename} was taken in meanwhile. What to do: `antawasi vault rotate` again; it goes on with it."
+            )
+        if dataclasses.replace(theirs, fingerprint=receipt.fingerprint) != receipt:
             raise _differs(f"{receipt.filename} was taken otherwise")
         for table, rows in receipt.accepted.items():
             if receipt.status == "accepted" and rows:

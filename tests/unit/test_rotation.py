@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 
@@ -81,8 +82,11 @@ def test_a_key_that_would_be_lost(twins):
 def test_a_file_that_was_taken_otherwise_or_an_identity_that_is_not_known(twins):
     settings, twin, keyer = twins
     (receipt,) = lake.receipts(twin.lake)
-    lake.receipt_path(twin.lake, receipt.source, receipt.sha256).unlink()
+    lake.write_receipt(twin.lake, dataclasses.replace(receipt, accepted={TABLE: 1}))
     with pytest.raises(AntawasiError, match="taken otherwise"):
+        rotation._pairs(settings, twin, keyer)
+    lake.receipt_path(twin.lake, receipt.source, receipt.sha256).unlink()
+    with pytest.raises(AntawasiError, match=r"taken in meanwhile.*goes on with it"):
         rotation._pairs(settings, twin, keyer)
     change(twin.vault, "identities/*/*.parquet", lambda f: f.head(1))
     with pytest.raises(AntawasiError, match="other identities"):
@@ -121,11 +125,14 @@ def test_an_ingest_waits_for_the_swap_and_the_swap_for_an_ingest(settings: Setti
     )
     jobs = ingest.pending(Zones.of(settings), source)
     done: list[str] = []
+    begun = threading.Event()
+    plain = ingest._ingest_file
+    monkeypatch.setattr(ingest, "_ingest_file", lambda job: (begun.set(), plain(job))[1])
     with _hold(settings):
         taking = threading.Thread(target=lambda: done.extend(r.status for r in ingest.ingest_all(jobs)))
         taking.start()
         taking.join(1.0)
-        assert taking.is_alive() and not done
+        assert not begun.is_set()
     taking.join(60)
     assert done == ["accepted"]
 
