@@ -6,6 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PRIVATE_UV := .uv/bin/uv
 # POSTGRES=1 adds what Dagster needs to keep a team's history in Postgres.
 LOCKS := requirements.lock $(if $(POSTGRES),packaging/postgres.lock)
+INSTALLED := $(VENV)/.installed$(if $(POSTGRES),-postgres)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_NO_PROGRESS := 1
@@ -22,10 +23,10 @@ help:
 	@echo "make test-browser  the published site in a headless browser (needs chromium)"
 	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
 
-setup: $(VENV)/.installed
+setup: $(INSTALLED)
 
 # Exactly the locked packages, by hash; nothing is resolved here.
-$(VENV)/.installed: $(LOCKS) pyproject.toml
+$(INSTALLED): $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Antawasi needs Python 3.11 or later; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -n "$(UV)" || test -x $(PRIVATE_UV) || { echo "… installing uv in .uv/ (private to this folder)"; $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9.8'; }
 	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; \

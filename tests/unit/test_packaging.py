@@ -22,10 +22,20 @@ PACKAGING = PROJECT_ROOT / "packaging"
 UNITS = sorted((PACKAGING / "systemd").iterdir())
 
 
-def environment() -> dict[str, str]:
-    """The environment file with what is commented out, too."""
-    lines = (PACKAGING / "antawasi.env").read_text().splitlines()
-    return dict(line.lstrip("#").split("=", 1) for line in lines if re.match(r"#?[A-Z_]+=", line))
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment file as a shell reads it, with what is commented out, too."""
+    text = re.sub(r"^#(?=[A-Z_]+=)", "", (PACKAGING / "antawasi.env").read_text(), flags=re.M)
+    (tmp_path / "antawasi.env").write_text(text)
+    names = re.findall(r"^([A-Z_]+)=", text, re.M)
+    shown = " ".join(f'"${name}"' for name in names)
+    done = subprocess.run(
+        ["sh", "-eu", "-c", f". ./antawasi.env; printf '%s\\n' {shown}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(zip(names, done.stdout.splitlines(), strict=True))
 
 
 def unit(path: Path) -> configparser.ConfigParser:
@@ -63,8 +73,10 @@ def test_commands_of_units_are_the_programs(name: str):
     assert all(option in done.stdout for option in command if option.startswith("--"))
 
 
-def test_settings_of_the_environment_file_are_valid_and_every_schedule_exists(monkeypatch: pytest.MonkeyPatch):
-    given = environment()
+def test_settings_of_the_environment_file_are_valid_and_every_schedule_exists(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    given = environment(tmp_path)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     settings = Settings()
@@ -74,11 +86,11 @@ def test_settings_of_the_environment_file_are_valid_and_every_schedule_exists(mo
     assert given["DAGSTER_HOME"] == str(settings.dagster_home)
 
 
-def test_dagsters_configuration_is_the_houses_with_postgres():
+def test_dagsters_configuration_is_the_houses_with_postgres(tmp_path: Path):
     team, own = yaml.safe_load((PACKAGING / "dagster.yaml").read_text()), yaml.safe_load(DAGSTER_YAML)
     storage = team.pop("storage")
     assert team == own
-    assert storage["postgres"]["postgres_url"]["env"] in environment()
+    assert storage["postgres"]["postgres_url"]["env"] in environment(tmp_path)
 
 
 def test_the_lock_for_postgres_is_of_the_locked_dagster():
