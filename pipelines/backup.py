@@ -57,6 +57,8 @@ def backup(settings: Settings, data: Path, sealed: Path) -> Backup:
     for folder in (data, sealed):
         if folder.resolve().is_relative_to(settings.home.resolve()):
             raise AntawasiError(f"{folder} is in the house itself. What to do: give a folder on another disk.")
+    for folder in (data, sealed):
+        files.sweep_temporaries(folder)  # what a killed backup left holds a key, too
     with _at_rest(settings):
         keyer = vault.open_keyer(settings.vault, settings.lake)
         name = dt.datetime.fromisoformat(now_utc()).strftime(_STAMP)
@@ -155,6 +157,8 @@ def restore(settings: Settings, data: Path, sealed: Path) -> None:
             "(ANTAWASI_HOME), or move these away first."
         )
     _require_pair(data, sealed)
+    files.sweep_temporaries(settings.home)
+    shutil.rmtree(settings.home / ".restored", ignore_errors=True)  # whole, but nothing of it was in place yet
     with files.atomic_dir(settings.home / ".restored") as tmp:
         for part, zones in ((data, _DATA), (sealed, _SEALED)):
             for zone in zones:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,17 @@ def test_a_backup_with_another_key_than_the_lakes_is_refused(house: Settings, tm
     (house.vault / "hmac.key").write_bytes(b"x" * 32)
     with pytest.raises(AntawasiError, match="another key"):
         backup.backup(house, tmp_path / "disk", tmp_path / "safe")
+
+
+def test_what_killed_ones_left_is_removed_and_does_not_stand_in_the_way(house: Settings, tmp_path: Path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    left = f".tmp-{dead.stdout.strip()}-x"
+    new = empty(tmp_path)
+    for folder in (tmp_path / "safe" / left / "vault", new.home / left / "vault", new.home / ".restored" / "vault"):
+        folder.mkdir(parents=True)
+        (folder / "hmac.key").write_bytes(b"k" * 32)
+    taken = backup.backup(house, tmp_path / "disk", tmp_path / "safe")
+    backup.restore(new, taken.data, taken.sealed)
+    assert zones(new.home) == zones(house.home)
+    assert {p.name for p in (tmp_path / "safe").iterdir()} == {taken.sealed.name}
+    assert {p.name for p in new.home.iterdir()} == {"landing", "ledger", "releases", "vault"}
