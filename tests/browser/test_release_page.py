@@ -1,6 +1,8 @@
 """The release's site and the run's report in a headless browser, without a network, on a wide and a narrow screen."""
 
+import functools
 import html
+import importlib.resources
 import json
 import re
 import shutil
@@ -14,6 +16,8 @@ from pipelines.publish.site import pages
 pytestmark = pytest.mark.browser
 
 PAGES = [f"{folder}{name}.html" for folder in ("", "en/") for name in pages.NAMES]
+#: Every rule of axe-core, also the one for WCAG 2.2 that it leaves out unless asked.
+AXE_OPTIONS = {"rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 #: Evaluated in the page once it has loaded, with every fold open; what it finds goes to the page around it.
 PROBE = """
 <script>
@@ -42,11 +46,21 @@ const pale = () => {  // texts that do not stand out 4.5 to 1
   }
   return found;
 };
-const unseen = () => all("a[href], summary, input, [tabindex='0']").filter(e => e.checkVisibility()).filter(e => {
+const reached = () => all("a[href], summary, input, button, [tabindex='0']").filter(e => e.checkVisibility());
+const unseen = () => reached().filter(e => {
   e.focus();
   const hidden = e.classList.contains("skip") ? e.getBoundingClientRect().left < 0 : getComputedStyle(e).outlineStyle === "none";
   return document.activeElement !== e || hidden;
 }).map(e => e.outerHTML.slice(0, 80));
+const unread = () => {  // what the keyboard reaches after something that stands wholly below it
+  const boxes = reached().filter(e => !e.classList.contains("skip")).map(e => [e, e.getBoundingClientRect()]);
+  return boxes.filter(([e, box], i) => i && box.bottom <= boxes[i - 1][1].top).map(([e]) => e.outerHTML.slice(0, 80));
+};
+const skipped = () => {  // where the first thing that the keyboard reaches leads to
+  const first = document.querySelector("a[href], button, input, summary, [tabindex]");
+  first.click();
+  return first.className + " " + document.activeElement.tagName;
+};
 const search = words => {
   const input = document.getElementById("palabra");
   if (!input) return null;
@@ -59,7 +73,7 @@ const search = words => {
 };
 addEventListener("load", () => {
   all("details").forEach(d => d.open = true);
-  parent.postMessage(JSON.stringify({
+  const report = {
     loaded: performance.getEntriesByType("resource").map(r => r.name),
     page_width: document.documentElement.scrollWidth,
     screen_width: document.documentElement.clientWidth,
@@ -74,8 +88,14 @@ addEventListener("load", () => {
     unlabelled: all("img:not([alt]), table:not(:has(th))").length,
     pale: pale(), unseen: unseen(),
     searched: search("MÁRGENES bruto"), nothing: search("zzzz"), everything: search(""),
+    unread: unread(), skipped: skipped(), jumping: all("[tabindex]").filter(e => e.tabIndex > 0).length,
     errors: told,
-  }), "*");
+  };
+  axe.run(document, AXE_OPTIONS).then(found => {
+    report.violations = found.violations.map(v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary]);
+    report.rules = found.passes.length;
+    parent.postMessage(JSON.stringify(report), "*");
+  });
 });
 </script>
 """
@@ -92,10 +112,18 @@ def browser() -> str:
     return next(path for name in names if (path := shutil.which(name)))
 
 
+@functools.cache
+def probing() -> str:
+    """What is put into a page before everything else: axe-core and the probe."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    probe_of_page = PROBE.replace("AXE_OPTIONS", json.dumps(AXE_OPTIONS))
+    return "<script>" + axe.replace("</script", r"<\/script") + "</script>" + probe_of_page
+
+
 def probe(page: Path, folder: Path, width: int) -> dict:
     """What the page is, once a browser has loaded it beside itself on a screen of this width; `folder` is the browser's own."""
     copy, frame = page.with_name(f"probed-{page.name}"), page.with_name(f"frame-{page.name}")
-    copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{PROBE}", 1), encoding="utf-8")
+    copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{probing()}", 1), encoding="utf-8")
     frame.write_text(FRAME.format(name=copy.name, width=width), encoding="utf-8")
     done = subprocess.run(
         [
@@ -148,9 +176,19 @@ def test_a_page_loads_alone_and_fits(seen, page, width):
         assert drawing["role"] == "img" and drawing["label"] and drawing["width"] > 250 and drawing["marks"] > 3
 
 
+@pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("page", PAGES)
-def test_what_the_keyboard_reaches_can_be_seen(seen, page):
-    assert seen(page)["unseen"] == []
+def test_axe_finds_no_violation(seen, page, width):
+    found = seen(page, width)
+    assert found["violations"] == [] and found["rules"] > 20
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("page", PAGES)
+def test_the_keyboard_goes_the_way_of_the_eye_and_can_skip_the_menu(seen, page, width):
+    found = seen(page, width)
+    assert found["unseen"] == [] and found["unread"] == [] and found["jumping"] == 0
+    assert found["skipped"] == "skip MAIN"
 
 
 @pytest.mark.parametrize("page", PAGES)
