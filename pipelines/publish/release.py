@@ -22,7 +22,7 @@ from pipelines import contracts, files, landing, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.disclosure import gate, scan
 from pipelines.errors import AntawasiError, PublishRefused
-from pipelines.publish import changes, extracts, past, products, site
+from pipelines.publish import changes, extracts, metrics, past, products, site
 from pipelines.settings import Settings
 from pipelines.sources import get_source
 from pipelines.warehouse import connect
@@ -107,10 +107,11 @@ def newest_source_date(analysts_db: Path, names: Iterable[str]) -> dt.date:
 
 
 def content_digest(published: dict[str, pl.DataFrame]) -> str:
-    """Names the tables' content, their contracts and the code that writes them."""
+    """Names the tables' content, their contracts, the models' SQL that the site shows, and the code that writes them."""
     digest = hashlib.sha256()
     for name, frame in sorted(published.items()):
         digest.update(contracts.contract(name).path.read_bytes())
+        digest.update(metrics.model_sql(contracts.contract(name)).encode())
         digest.update(frame.write_csv().encode())
     own = (path for path in Path(__file__).parent.rglob("*.*") if path.is_file() and path.suffix != ".pyc")
     for code in sorted([*own, *_DISCLOSURE.glob("*.*")]):

@@ -15,7 +15,7 @@ import yaml
 from pipelines import contracts
 from pipelines.disclosure.parameters import parameters
 from pipelines.errors import AntawasiError
-from pipelines.publish import changes, site
+from pipelines.publish import changes, metrics, site
 from pipelines.publish.site import charts, edition, language, pages, peru
 
 AS_OF = dt.date(2026, 6, 30)
@@ -507,6 +507,23 @@ def test_the_dictionary_tells_every_column(found):
         for product in PRODUCTS:
             for column in contracts.contract(product).columns:
                 assert say.described(column) in told, (name, column.name)
+
+
+def test_the_metrics_page_tells_of_every_figure_its_unit_denominator_and_sql(found):
+    for name, say in (("metricas.html", ES), ("en/metricas.html", EN)):
+        told, rows = text_of(found[name]), rows_of(found[name])
+        for contract in map(contracts.contract, PRODUCTS):
+            assert metrics.figures(contract) and " ".join(metrics.model_sql(contract).split()) in " ".join(told.split())
+            for column in metrics.figures(contract):
+                start = [column.name, say.described(column), column.unit, metrics.denominator(column) or "–"]
+                assert any(row[:4] == start and column.formula in (None, row[4]) for row in rows), column.name
+    assert [
+        "share_of_fob_frac",
+        "Gross margin over fob_usd",
+        "1",
+        "fob_usd",
+        "gross_margin_usd / nullif(fob_usd, 0)",
+    ] in rows_of(found["en/metricas.html"])
 
 
 # --- periods, drawings, colours -----------------------------------------------------------------

@@ -11,7 +11,7 @@ import polars as pl
 from pipelines import contracts
 from pipelines.contracts import TableContract
 from pipelines.disclosure import parameters as disclosure
-from pipelines.publish import extracts
+from pipelines.publish import extracts, metrics
 from pipelines.publish.site import figures, peru
 from pipelines.publish.site.edition import Edition
 from pipelines.publish.site.figures import Figure, Maker, Table
@@ -43,7 +43,7 @@ WITH_FIGURES = {
     ),
 }
 #: Every page in the order of the menu.
-NAMES = ("index", *WITH_FIGURES, "datos", "metodo", "glosario")
+NAMES = ("index", *WITH_FIGURES, "datos", "metodo", "metricas", "glosario")
 
 
 def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
@@ -57,6 +57,7 @@ def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
                   "contracts": [contracts.contract(product) for product in page.products]} for name, page in WITH_FIGURES.items()},
         "datos": {"banner": banner(edition, everything), "products": [_product(edition, name) for name in edition.published]},
         "metodo": {"banner": banner(edition, everything), **_method(say, edition)},
+        "metricas": {"banner": None, "products": [_metrics(say, contracts.contract(name)) for name in edition.published]},
         "glosario": {"banner": None, "entries": sorted(say.get("glossary").items(), key=lambda entry: _plain(entry[1]["term"]))},
     }  # fmt: skip
 
@@ -146,6 +147,27 @@ def _product(edition: Edition, name: str) -> dict[str, Any]:
         "kind": kind if frame.height else "none",
         "first": told[0] if told else "",
         "last": told[-1] if told else "",
+    }
+
+
+def _metrics(say: Language, contract: TableContract) -> dict[str, Any]:
+    """A table's figures, what each is divided by, and the queries that give them: title and SQL."""
+    sums = metrics.sums_sql(contract)
+    otherwise = say("pages.metricas.is_summed" if sums else "pages.metricas.is_read")
+    queries = [(say("pages.metricas.sums", product=contract.name), sums)] if sums else []
+    return {
+        "contract": contract,
+        "table": Table(
+            [*(say(f"words.{word}") for word in ("figure", "meaning", "unit", "denominator")), "SQL"],
+            [
+                [f.name, say.described(f), f.unit or "", metrics.denominator(f) or "–", f.formula or otherwise]
+                for f in metrics.figures(contract)
+            ],
+        ),
+        "queries": [
+            *queries,
+            (say("pages.metricas.model", model=metrics.model(contract)), metrics.model_sql(contract)),
+        ],
     }
 
 
