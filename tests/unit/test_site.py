@@ -15,7 +15,7 @@ import yaml
 from pipelines import contracts
 from pipelines.disclosure.parameters import parameters
 from pipelines.errors import AntawasiError
-from pipelines.publish import changes, metrics, site
+from pipelines.publish import changes, metrics, site, vintages
 from pipelines.publish.site import charts, edition, language, pages, peru
 
 AS_OF = dt.date(2026, 6, 30)
@@ -135,17 +135,22 @@ def world() -> dict[str, pl.DataFrame]:
 
 NO_CHANGES = pl.DataFrame(schema=changes.CHANGE_SCHEMA)
 REVISED = pl.DataFrame(
-    [("pub_copper_price", "revised", HOSTILE, "copper_usd_per_t", HOSTILE, "2")],
+    [("pub_copper_price", "revised", HOSTILE, "copper_usd_per_t", HOSTILE, "2", None)],
     schema=changes.CHANGE_SCHEMA,
     orient="row",
 )
 EMPTY = {name: contracts.contract(name).schema(lineage=False).to_frame() for name in PRODUCTS}
 
 
-def written(folder: Path, published: dict[str, pl.DataFrame], changed: pl.DataFrame = NO_CHANGES) -> dict[str, str]:
+def written(
+    folder: Path,
+    published: dict[str, pl.DataFrame],
+    changed: pl.DataFrame = NO_CHANGES,
+    moved: pl.DataFrame | None = None,
+) -> dict[str, str]:
     """The site's pages by their path in the folder."""
     folder.mkdir()
-    site.write(folder, "v2026.06.1", AS_OF, published, [f"Fuente: {HOSTILE}"], changed)
+    site.write(folder, "v2026.06.1", AS_OF, published, [f"Fuente: {HOSTILE}"], changed, moved)
     return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.html"))}
 
 
@@ -481,7 +486,7 @@ def test_products_without_rows_give_pages_that_say_so(empty):
 def test_what_changed_is_told(tmp_path):
     published = {"pub_copper_price": world()["pub_copper_price"]}
     added = pl.DataFrame(
-        [("pub_copper_price", "added", f"month={i}", None, None, None) for i in range(27)],
+        [("pub_copper_price", "added", f"month={i}", None, None, None, None) for i in range(27)],
         schema=changes.CHANGE_SCHEMA,
         orient="row",
     )
@@ -490,6 +495,32 @@ def test_what_changed_is_told(tmp_path):
     assert rows_of(some)[0] == ["pub_copper_price", "2", "0", "1"] and "Se muestran 1 de 1 valores revisados" in some
     gone = REVISED.with_columns(pl.lit("pub_gone").alias("product"), pl.lit("removed").alias("change"))
     assert ["pub_gone", "0", "1", "0"] in rows_of(written(tmp_path / "gone", published, gone)["index.html"])
+
+
+def test_why_figures_changed_is_told(tmp_path):
+    published = {name: world()[name] for name in ("pub_copper_price", "pub_copper_production")}
+    moved = pl.DataFrame(
+        [("minem_production", False, dt.date(2024, 12, 31), dt.date(2024, 12, 31), 1, 0, 0, 0)],
+        schema=vintages.MOVES,
+        orient="row",
+    )
+    told = written(tmp_path / "moved", published, REVISED, moved)
+    assert [
+        "minem_production",
+        "Medido",
+        "31 dic 2024",
+        "31 dic 2024",
+        "1",
+        "0",
+        "0",
+        "0",
+        "pub_copper_production",
+    ] in rows_of(told["index.html"])
+    assert "Why it changed" in text_of(told["en/index.html"])
+    same = written(tmp_path / "same", published, REVISED, moved.clear())
+    assert "Los archivos son los de la entrega anterior" in text_of(same["index.html"])
+    unknown = written(tmp_path / "unknown", published, REVISED)
+    assert "Por qué cambió" not in text_of(unknown["index.html"])
 
 
 def test_the_method_page_tells_the_parameters_in_force(found):
@@ -533,7 +564,7 @@ def test_the_metrics_page_tells_of_every_figure_its_unit_denominator_and_sql(fou
     ("as_of", "year"), [(AS_OF, 2025), (dt.date(2025, 12, 31), 2025), (dt.date(2025, 12, 30), 2024)]
 )
 def test_the_default_year_is_the_last_full_one(as_of, year):
-    assert edition.Edition("v", as_of, {}, [], NO_CHANGES).year == year
+    assert edition.Edition("v", as_of, {}, [], NO_CHANGES, None).year == year
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import polars as pl
 from pipelines import contracts
 from pipelines.contracts import TableContract
 from pipelines.disclosure import parameters as disclosure
-from pipelines.publish import extracts, metrics
+from pipelines.publish import extracts, metrics, vintages
 from pipelines.publish.site import figures, peru
 from pipelines.publish.site.edition import Edition
 from pipelines.publish.site.figures import Figure, Maker, Table
@@ -120,15 +120,38 @@ def _changes(say: Language, edition: Edition) -> dict[str, Any]:
     return {
         "changes": state,
         "counts": counts,
+        "moved": _moved(say, edition),
         "revised_count": revised.height,
         "revised": Table(
             [say("words.product"), say("words.key"), say("words.column"), say("words.before"), say("words.after")],
             [
                 [product, key, column, _told(say, before), _told(say, after)]
-                for product, _, key, column, before, after in revised.head(_REVISED_SHOWN).iter_rows()
+                for product, _, key, column, before, after, _ in revised.head(_REVISED_SHOWN).iter_rows()
             ],
         ),
     }
+
+
+def _moved(say: Language, edition: Edition) -> Table | None:
+    """The sources whose files changed since the last release and the tables that they feed; None where that is not known."""
+    if edition.moved is None:
+        return None
+    rows = []
+    for row in edition.moved.iter_rows(named=True):
+        fed = [name for name in edition.published if row["source"] in contracts.contract(name).published_from]
+        dates = (row[name] for name in ("as_of_before", "as_of_after"))
+        rows.append(
+            [
+                row["source"],
+                say("site.simulated" if row["is_synthetic"] else "site.measured"),
+                *(say.date(day) if day else say.number(None) for day in dates),
+                *(say.number(row[f"{kind}_files"]) for kind in vintages.KINDS),
+                ", ".join(name for name in fed if edition.has_mark(name, row["is_synthetic"])),
+            ]
+        )
+    kinds = [f"words.{kind}_files" for kind in vintages.KINDS]
+    words = ["words.source", "words.kind", "words.as_of_before", "words.as_of_after", *kinds, "words.feeds"]
+    return Table([say(word) for word in words], rows)
 
 
 def _told(say: Language, value: str | None) -> str:
