@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,32 @@ addEventListener("load", () => {
 });
 </script>
 """
+#: Presses every button for an interactive chart, points at every mark, and tells what came of it.
+PRESS = """
+<script>
+const told = [];
+addEventListener("error", e => told.push(String(e.message || e.target.src)), true);
+const all = what => [...document.querySelectorAll(what)];
+addEventListener("load", async () => {
+  const buttons = all("button[data-chart]:not([hidden])"), scripts = () => all("script[src]").map(script => script.getAttribute("src"));
+  const before = scripts();
+  buttons.forEach(button => button.click());
+  const open = () => all("button[data-chart]").filter(button => button.disabled).length;
+  for (let i = 0; i < 200 && open(); i++) await new Promise(done => setTimeout(done, 20));
+  const pointed = all(".interactive").map(chart => [...chart.querySelectorAll(".mark-rect path, .mark-line path, .mark-symbol path")].map(mark => {
+    for (const kind of ["pointerover", "pointermove"]) mark.dispatchEvent(new PointerEvent(kind, {bubbles: true, clientX: 50, clientY: 50}));
+    return document.getElementById("vg-tooltip-element")?.textContent ?? "";
+  }).filter(Boolean));
+  parent.postMessage(JSON.stringify({
+    buttons: buttons.length, before, pointed, errors: told, left: all("button[data-chart]").map(button => button.textContent),
+    labels: all(".interactive").map(chart => [chart.getAttribute("role"), chart.getAttribute("aria-label")]),
+    marked: all(".interactive .watermark").length, simulated: all(".figure[id$=simulado] .interactive").length,
+    page_width: document.documentElement.scrollWidth, screen_width: document.documentElement.clientWidth,
+    after: scripts(),
+  }), "*");
+});
+</script>
+"""
 #: A headless window is never narrower than 500 pixels; a frame is.
 FRAME = """<!doctype html><body style="margin:0"><iframe src="{name}" style="border:0;width:{width}px;height:900px"></iframe><script>
 addEventListener("message", e => {{
@@ -120,7 +147,7 @@ def probing() -> str:
     return "<script>" + axe.replace("</script", r"<\/script") + "</script>" + probe_of_page
 
 
-def probe(page: Path, folder: Path, width: int) -> dict:
+def probe(page: Path, folder: Path, width: int, probing: Callable[[], str] = probing) -> dict:
     """What the page is, once a browser has loaded it beside itself on a screen of this width; `folder` is the browser's own."""
     copy, frame = page.with_name(f"probed-{page.name}"), page.with_name(f"frame-{page.name}")
     copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{probing()}", 1), encoding="utf-8")
@@ -215,6 +242,30 @@ def test_pages_show_their_figures_and_numbers(seen):
     assert "DATOS SIMULADOS" in told["index.html"].upper()
     drawn = {name: len(seen(f"{name}.html")["drawings"]) for name in pages.WITH_FIGURES}
     assert drawn["invisible"] >= 3 and drawn["precio"] >= 1
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if Path(page).stem in pages.WITH_FIGURES])
+def test_charts_are_interactive_once_a_button_is_pressed(released, tmp_path, page):
+    found = probe(released / page, tmp_path, 360, lambda: PRESS)
+    assert found["before"] == [] and found["errors"] == [] and found["left"] == []
+    assert found["buttons"] == len(found["labels"]) > 0 and all(
+        role == "img" and label for role, label in found["labels"]
+    )
+    here = (released / page).parent
+    assert {(here / name).resolve().relative_to(released).parent.name for name in found["after"]} == {"interactive"}
+    assert len(found["after"]) == 2
+    assert all(texts and not any("undefined" in text or "null" in text for text in texts) for texts in found["pointed"])
+    if page == "margenes.html":
+        assert "FOB · 100" in found["pointed"][0] and "Perú · Operador minero · 34,6" in found["pointed"][1]
+    assert found["marked"] == found["simulated"] and found["page_width"] <= found["screen_width"]
+
+
+def test_a_chart_that_cannot_be_loaded_says_so_and_stays(released, tmp_path):
+    copy = shutil.copytree(released, tmp_path / "copy")
+    (copy / "interactive").chmod(0o755)
+    (copy / "interactive" / "vega.js").unlink()
+    found = probe(copy / "margenes.html", tmp_path, 1200, lambda: PRESS)
+    assert found["labels"] == [] and set(found["left"]) == {"No se pudo cargar; la figura y su tabla siguen aquí"}
 
 
 @pytest.mark.parametrize("page", ["datos.html", "en/datos.html"])

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import json
 import re
 import string
 from decimal import Decimal
@@ -356,7 +357,8 @@ def test_pages_are_small_and_ask_nothing_of_others(found):
             r"""(?:src|href|action|data)\s*=\s*["'](?:https?:)?//|@import|url\(["']?(?:https?:)?//|fetch\(|<link rel="stylesheet""",
             text,
         )
-        assert text.count("<script") == (1 if Path(name).name == "datos.html" else 0)
+        assert text.count("<script") == (1 if Path(name).stem in ("datos", *pages.WITH_FIGURES) else 0)
+        assert not re.search(r"<script[^>]*\bsrc=", text)
 
 
 def test_the_same_frames_give_the_same_bytes(found, tmp_path):
@@ -555,6 +557,18 @@ def test_the_metrics_page_tells_of_every_figure_its_unit_denominator_and_sql(fou
         "fob_usd",
         "gross_margin_usd / nullif(fob_usd, 0)",
     ] in rows_of(found["en/metricas.html"])
+
+
+def test_charts_for_the_pointer_are_scripts_of_the_release_and_hold_what_is_drawn(folder, found):
+    held = {path.name for path in (folder / "interactive").iterdir()}
+    assert held == {"vega.js"} | {f"{code}-{name}.js" for code in ("es", "en") for name in pages.WITH_FIGURES}
+    for code in ("es", "en"):
+        for name in pages.WITH_FIGURES:
+            text = (folder / "interactive" / f"{code}-{name}.js").read_text(encoding="utf-8")
+            told = json.loads(text.removeprefix("window.antawasi = ").removesuffix(";\n"))
+            page = found[f"{'' if code == 'es' else 'en/'}{name}.html"]
+            assert set(told["charts"]) == set(re.findall(r'data-chart="([^"]+)"', page)) != set()
+            assert told["locale"]["decimal"] == ("," if code == "es" else ".")
 
 
 # --- periods, drawings, colours -----------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import polars as pl
 
-from pipelines.publish.site import pages
+from pipelines.publish.site import interactive, pages
 from pipelines.publish.site.edition import Edition
 from pipelines.publish.site.language import languages
 
@@ -44,6 +44,9 @@ def write(
                 say=say, edition=edition, page=name, pages=pages.NAMES, languages=languages(), **context
             )
             (target / f"{name}.html").write_text(page, encoding="utf-8", newline="\n")
+            if name in pages.WITH_FIGURES:
+                interactive.write_charts(folder, say, name, context["figures"])
+    interactive.write_bundle(folder)
 
 
 @functools.lru_cache(maxsize=1)

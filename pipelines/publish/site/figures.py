@@ -43,6 +43,7 @@ class Figure:
     title: str
     note: str
     picture: str
+    spec: dict[str, Any] | None
     table: Table
     source: str
     period: str
@@ -66,8 +67,8 @@ class Desk:
             return self.say("site.no_data")
         return text(row) if is_shown(row) else self.say("site.hidden")
 
-    def drawing(self, chart: Any, label: str) -> str:
-        return charts.svg(chart, label, self.say.d3, self.watermark)
+    def drawing(self, chart: Any, label: str) -> charts.Drawing:
+        return charts.drawing(chart, label, self.say.d3, self.watermark)
 
     @property
     def watermark(self) -> str:
@@ -85,7 +86,7 @@ class Desk:
         return f"{told} {self.say('site.other_period', year=default)}"
 
     def figure(
-        self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str = "",
+        self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str | charts.Drawing = "",
         headline: str = "", sources: tuple[str, ...] = (), more: str = "", badge: str = "",
     ) -> Figure:  # fmt: skip
         """A figure with its source line.
@@ -101,8 +102,9 @@ class Desk:
         told = [say("site.simulated_source")] if self.is_synthetic else sorted({s.attribution for s in held})
         line = say("site.source", sources="; ".join([*told, more] if more else told), version=self.edition.version)
         kind, badge_of_kind = ("simulado", "site.simulated") if self.is_synthetic else ("medido", "site.measured")
+        svg, spec = (picture.svg, picture.spec) if isinstance(picture, charts.Drawing) else (picture, None)
         return Figure(
-            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, picture, table, line, period, headline
+            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, svg, spec, table, line, period, headline
         )  # fmt: skip
 
     def reserved(self, name: str, product: str, period: str, table: Table) -> Figure:
