@@ -22,6 +22,8 @@ from pipelines.publish.site import charts, edition, language, pages, peru
 AS_OF = dt.date(2026, 6, 30)
 ES, EN = language.languages()
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=y>&lt;b&gt;"
+#: Pages with charts beside maps.
+CHARTED = [name for name in pages.WITH_FIGURES if name != "provincias"]
 PRODUCTS = [name for name, contract in contracts.all_contracts().items() if contract.layer == "published"]
 
 
@@ -357,7 +359,7 @@ def test_pages_are_small_and_ask_nothing_of_others(found):
             r"""(?:src|href|action|data)\s*=\s*["'](?:https?:)?//|@import|url\(["']?(?:https?:)?//|fetch\(|<link rel="stylesheet""",
             text,
         )
-        assert text.count("<script") == (1 if Path(name).stem in ("datos", *pages.WITH_FIGURES) else 0)
+        assert text.count("<script") == (1 if Path(name).stem in ("datos", *CHARTED) else 0)
         assert not re.search(r"<script[^>]*\bsrc=", text)
 
 
@@ -561,9 +563,9 @@ def test_the_metrics_page_tells_of_every_figure_its_unit_denominator_and_sql(fou
 
 def test_charts_for_the_pointer_are_scripts_of_the_release_and_hold_what_is_drawn(folder, found):
     held = {path.name for path in (folder / "interactive").iterdir()}
-    assert held == {"vega.js"} | {f"{code}-{name}.js" for code in ("es", "en") for name in pages.WITH_FIGURES}
+    assert held == {"vega.js"} | {f"{code}-{name}.js" for code in ("es", "en") for name in CHARTED}
     for code in ("es", "en"):
-        for name in pages.WITH_FIGURES:
+        for name in CHARTED:
             text = (folder / "interactive" / f"{code}-{name}.js").read_text(encoding="utf-8")
             told = json.loads(text.removeprefix("window.antawasi = ").removesuffix(";\n"))
             page = found[f"{'' if code == 'es' else 'en/'}{name}.html"]
@@ -608,6 +610,40 @@ def test_the_map_has_every_department_and_shades_them():
     assert "reservado" in drawn and "sin datos" in drawn and "20 %" in drawn
     for rings in peru.departments().values():
         assert all(ring[0] == ring[-1] for ring in rings)
+
+
+def test_a_department_is_drawn_as_its_provinces_where_one_of_them_is_shown():
+    assert len(peru.provinces()) == 196 and {code[:2] for code in peru.provinces()} == set(peru.departments())
+    values = {"0301": (0.2, ""), "0302": (None, ""), "0401": (None, ""), "0402": (None, "")}
+    drawn = peru.draw(
+        "m", values, classes=[(0.5, "hasta 50 %"), (float("inf"), "más")], label="mapa", hidden="reservado", absent="sin datos",
+        watermark="",
+    )  # fmt: skip
+    fills = dict(re.findall(r'data-place="(\d+)" fill="([^"]+)"', drawn))
+    assert (fills["0301"], fills["0302"], fills["04"]) == (charts.CLASSES[0], "url(#m-hatch)", "url(#m-hatch)")
+    assert fills["0303"] == fills["05"] and "03" not in fills and not {"0401", "0402"} & set(fills)
+
+
+@pytest.mark.parametrize("marks", [(True,), (True, False)])
+def test_a_page_with_every_province_stays_small_and_prefers_measured_ones(tmp_path, marks):
+    provinces = [
+        {"place_code": code, "place_name": "PROVINCIA DEL NOMBRE", "place_level_code": "PROVINCE", "month": dt.date(2025, 12, 1),
+         "milestone_code": "AUTORIZACION", "eligible_registration_count": 50, "reached_registration_count": 20 + i % 9,
+         "share_frac": Decimal(20 + i % 9) / 50, "is_synthetic": mark}
+        for mark in marks for i, code in enumerate(peru.provinces())
+    ]  # fmt: skip
+    progress = pl.concat([world()["pub_formalization_progress"], table("pub_formalization_progress", *provinces)])
+    page = written(tmp_path / "site", world() | {"pub_formalization_progress": progress})["provincias.html"]
+    assert len(set(re.findall(r'data-place="(\d{4})"', page))) == 196
+    assert len(page.encode()) < 100_000
+    assert re.findall(r'id="(authorised_provinces-[a-z]+)"', page) == [
+        f"authorised_provinces-{'simulado' if marks == (True,) else 'medido'}"
+    ]
+
+
+def test_paths_of_the_map_close_and_keep_their_shape():
+    square = [(0, 0), (2, 0), (5, 0), (5, -4), (0, -4), (0, 0)]
+    assert peru._path(square) == "M0,0l5 0 0-4-5 0z"
 
 
 def luminance(colour: str) -> float:

@@ -23,10 +23,12 @@ _REVISED_SHOWN = 12
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """A page with figures: the products that it tells of, and the makers in order; the first one gives the page's number."""
+    """A page with figures: the products that it tells of, and the makers in order; the first one gives the page's number, if it has
+    one among the five."""
 
     products: tuple[str, ...]
     makers: tuple[Maker, ...]
+    has_number: bool = True
 
 
 WITH_FIGURES = {
@@ -34,6 +36,7 @@ WITH_FIGURES = {
         (figures.PROGRESS, figures.SURVIVAL, figures.FLOWS),
         (figures.funnel, figures.survival, figures.authorised_map, figures.flows),
     ),
+    "provincias": Page((figures.PROGRESS,), (figures.authorised_provinces,), has_number=False),
     "margenes": Page((figures.MARGIN,), (figures.waterfall, figures.link_shares, figures.margin_per_tonne)),
     "precio": Page((figures.PRICE, figures.LONDON), (figures.paid, figures.paid_map, figures.london_price)),
     "trazabilidad": Page((figures.CUSTODY,), (figures.custody,)),
@@ -52,7 +55,7 @@ def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
     everything = tuple(edition.published)
     return {
         "index": {"banner": banner(edition, everything), **_changes(say, edition),
-                  "numbers": [_number(say, name, made[name][0]) for name in WITH_FIGURES]},
+                  "numbers": [_number(say, name, made[name][0]) for name, page in WITH_FIGURES.items() if page.has_number]},
         **{name: {"banner": banner(edition, page.products), "figures": _in_order(made[name]), "missing": _missing(edition, page),
                   "contracts": [contracts.contract(product) for product in page.products]} for name, page in WITH_FIGURES.items()},
         "datos": {"banner": banner(edition, everything), "products": [_product(edition, name) for name in edition.published]},
