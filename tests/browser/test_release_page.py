@@ -59,8 +59,8 @@ const unread = () => {  // what the keyboard reaches after something that stands
 };
 const skipped = () => {  // where the first thing that the keyboard reaches leads to
   const first = document.querySelector("a[href], button, input, summary, [tabindex]");
-  first.click();
-  return first.className + " " + document.activeElement.tagName;
+  first?.click();
+  return first?.className + " " + document.activeElement.tagName;
 };
 const search = words => {
   const input = document.getElementById("palabra");
