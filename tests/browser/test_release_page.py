@@ -288,4 +288,5 @@ def test_the_report_of_the_run_loads_alone(house, tmp_path):
     copy = shutil.copy(house / "reports" / "report.html", tmp_path)
     found = probe(Path(copy), tmp_path, 1280)
     assert found["errors"] == [] and found["loaded"] == [] and found["page_width"] <= found["screen_width"]
+    assert found["violations"] == [] and found["unseen"] == []
     assert "minem_production" in found["text"]
