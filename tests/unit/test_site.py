@@ -514,10 +514,7 @@ def test_why_figures_changed_is_told(tmp_path):
         "Medido",
         "31 dic 2024",
         "31 dic 2024",
-        "1",
-        "0",
-        "0",
-        "0",
+        "revisados: 1",
         "pub_copper_production",
     ] in rows_of(told["index.html"])
     assert "Why it changed" in text_of(told["en/index.html"])

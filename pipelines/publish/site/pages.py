@@ -148,13 +148,14 @@ def _moved(say: Language, edition: Edition) -> Table | None:
                 row["source"],
                 say("site.simulated" if row["is_synthetic"] else "site.measured"),
                 *(say.date(day) if day else say.number(None) for day in dates),
-                *(say.number(row[f"{kind}_files"]) for kind in vintages.KINDS),
+                say.listed(
+                    [say(f"words.{k}_files", count=row[f"{k}_files"]) for k in vintages.KINDS if row[f"{k}_files"]]
+                ),
                 ", ".join(name for name in fed if edition.has_mark(name, row["is_synthetic"])),
             ]
         )
-    kinds = [f"words.{kind}_files" for kind in vintages.KINDS]
-    words = ["words.source", "words.kind", "words.as_of_before", "words.as_of_after", *kinds, "words.feeds"]
-    return Table([say(word) for word in words], rows)
+    words = ("source", "kind", "as_of_before", "as_of_after", "files", "feeds")
+    return Table([say(f"words.{word}") for word in words], rows)
 
 
 def _told(say: Language, value: str | None) -> str:
