@@ -155,7 +155,7 @@ def _is_held(path: Path) -> bool:
 def _vault(settings: Settings) -> Iterable[Finding]:
     from pipelines import vault
 
-    if (settings.home / vault.REKEYING / vault.READY).exists():
+    if vault.is_half_rotated(settings.home):
         yield Finding(
             False, "a rotation of the key was stopped while it swapped", "run `antawasi run`; it completes it"
         )

@@ -530,10 +530,14 @@ def vault_rotate(wait: Wait = 0) -> None:
     The house is ingested and built a second time beside the old one, compared, and swapped in. Stopped anywhere, run it
     again. Nothing that is published changes.
     """
-    from pipelines import house, rotation
+    from pipelines import house, rotation, vault
 
     settings, reporter = get_settings(), _reporter()
+    was_stopped = vault.is_half_rotated(settings.home)
     with house.house_lock(settings, wait):
+        if was_stopped:
+            out.print("The rotation that was stopped is complete; the old key is destroyed here.")
+            return
         done = rotation.rotate(settings, reporter)
     out.print(
         f"New key {done.new_fingerprint} in place of {done.old_fingerprint}: {done.parties:,} identities, "

@@ -84,7 +84,7 @@ def _release_is_due(settings: Settings) -> bool:
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
     """One run at a time; what a killed run left half-written is swept under the lock, a killed swap of keys completed."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
-        if (settings.home / vault.REKEYING / vault.READY).exists():
+        if vault.is_half_rotated(settings.home):
             from pipelines import rotation
 
             rotation.finish(settings)

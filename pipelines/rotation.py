@@ -85,7 +85,7 @@ def rotate(settings: Settings, reporter: Reporter) -> Rotated:
 
 def finish(settings: Settings) -> None:
     """Complete a rotation that was killed after its mark. Holds the house's lock."""
-    if (settings.home / vault.REKEYING / vault.READY).exists():
+    if vault.is_half_rotated(settings.home):
         with _nobody_else(settings):
             _swap(settings)
 

@@ -24,13 +24,18 @@ LOCK_NAME = "vault.lock"
 REKEYING, READY = "rekeying", "ready.json"
 
 
+def is_half_rotated(home: Path) -> bool:
+    """Whether a rotation of the key was killed while it put the new zones in place."""
+    return (home / REKEYING / READY).exists()
+
+
 def refuse_half_rotated(home: Path) -> None:
     """Nothing may read or write a house in which zones of the old and of the new key stand side by side.
 
     Raises:
         VaultError: a rotation of the key was killed while it put the new zones in place.
     """
-    if (home / REKEYING / READY).exists():
+    if is_half_rotated(home):
         raise VaultError(
             "A rotation of the vault's key was stopped while it put the re-keyed zones in place. "
             "What to do: run `antawasi run`; it completes the rotation first."

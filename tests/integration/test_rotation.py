@@ -117,6 +117,9 @@ def rotated(house: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
             release.publish(half)
         assert figures(home) == figures(before), "analysts find the same figures at every moment"
         kill(home, moment, where, "run")
+    new = files.read_json(home / vault.REKEYING / vault.READY)["to"]
+    assert "is complete" in antawasi("vault", "rotate", home=home).stdout
+    assert fingerprint(home) == new, "completed, not begun once more"
     antawasi("run", home=home)
     return before, home
 
@@ -188,9 +191,13 @@ def test_who_asked_for_whom_stays_told(rotated):
     before, home = rotated
     old, new = ([json.loads(line) for line in (h / "vault" / "audit.jsonl").read_text().splitlines()] for h in rotated)
     assert [(line["at"], line["action"]) for line in new[: len(old)]] == [(line["at"], line["action"]) for line in old]
-    asked = antawasi("identity", "reveal", new[0]["party_key"], home=home).stdout
-    assert asked == antawasi("identity", "reveal", old[0]["party_key"], home=before).stdout
-    assert new[1]["party_key"] is None, "sought, and mentioned by no source: nobody knows who it was"
+    revealed, sought = ([line["action"] for line in old].index(action) for action in ("reveal", "find"))
+    told = [
+        antawasi("identity", "reveal", at["party_key"], home=h).stdout
+        for h, at in ((before, old[revealed]), (home, new[revealed]))
+    ]
+    assert told[0] == told[1]
+    assert new[sought]["party_key"] is None, "sought, and mentioned by no source: nobody knows who it was"
     assert "rotate" in new[len(old)]["action"] and fingerprint(home) in new[len(old)]["action"]
     assert (home / "vault" / "audit.jsonl").stat().st_mode & 0o777 == 0o600
 
