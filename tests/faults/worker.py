@@ -206,11 +206,13 @@ class Worker:
             },
         )  # fmt: skip
 
-    def start(self, home: Path, fault: Fault = Fault(), arguments: tuple[str, ...] = ("run",)) -> int:
+    def start(
+        self, home: Path, fault: Fault = Fault(), arguments: tuple[str, ...] = ("run",), whole_project: bool = False
+    ) -> int:
         """Begin a run; its process number. `end` waits for it."""
         asked = {
             "arguments": list(arguments), "home": str(home), "fault": dataclasses.asdict(fault),
-            "folder": str(self._folder), "whole_project": self._whole_project,
+            "folder": str(self._folder), "whole_project": whole_project or self._whole_project,
         }  # fmt: skip
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked) + "\n")
@@ -225,8 +227,8 @@ class Worker:
         output = (self._folder / "output.txt").read_text(encoding="utf-8", errors="replace")
         return Ended(status, output, told["steps"], told["seen"], self._pid)
 
-    def run(self, home: Path, fault: Fault = Fault(), arguments: tuple[str, ...] = ("run",)) -> Ended:
-        self.start(home, fault, arguments)
+    def run(self, home: Path, fault: Fault = Fault(), whole_project: bool = False) -> Ended:
+        self.start(home, fault, whole_project=whole_project)
         return self.end()
 
     def _answer(self) -> dict[str, int]:
