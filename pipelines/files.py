@@ -35,13 +35,32 @@ def _is_abandoned(leftover: Path) -> bool:
     return False
 
 
+#: How DuckDB, SQLite and the kernel tell a full disk or a file beyond the limit of the process.
+_FULL = (
+    "no space left on device",
+    "disk quota exceeded",
+    "file too large",
+    "database or disk is full",
+    "disk i/o error",
+)
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error, of whichever library, says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return any(told in str(error).lower() for told in _FULL)
+
+
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
     """Turn a full disk into a message that says what was being written and that nothing was lost."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except AntawasiError:
+        raise
+    except Exception as error:
+        if is_full_disk(error):
             raise AntawasiError(
                 f"No space left while writing {what}. The previous files are intact. "
                 "What to do: free disk space and run the same command again; it continues where it stopped."

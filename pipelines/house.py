@@ -114,8 +114,9 @@ class Orchestra:
 
         self._dg, self._settings, self._reporter = dg, settings, reporter
         self._defs = build_defs(settings, reporter=reporter)
-        self._instance = _instance(settings)
-        self._bury_killed_runs()
+        with _record_of_runs(settings):
+            self._instance = _instance(settings)
+            self._bury_killed_runs()
 
     def ingest(self, source: Source) -> None:
         """Ingest and check one source over every period that has files."""
@@ -149,6 +150,7 @@ class Orchestra:
             open(log, "w", encoding="utf-8") as sink,
             contextlib.redirect_stdout(sink),
             contextlib.redirect_stderr(sink),
+            _record_of_runs(self._settings),
         ):
             result = self._defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=_OURS
@@ -171,6 +173,21 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
     )
 
 
+@contextlib.contextmanager
+def _record_of_runs(settings: Settings) -> Iterator[None]:
+    """Dagster's record that cannot be written stops a run by name, not with a traceback."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise AntawasiError(
+            f"Dagster's record of runs in {settings.dagster_home} cannot be written ({error.orig}). What was finished is kept. "
+            "What to do: see that the folder may be written and the disk has space, and run the same command again; "
+            "a damaged record may be moved away, since nothing is rebuilt from it."
+        ) from error
+
+
 def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
     """The innermost cause of a failed run: our own message as it is, anything else with the log to look at."""
     for event in result.all_events:
@@ -183,7 +200,12 @@ def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
         told = known or [e for e in causes if e.cls_name != "_RemoteTraceback"]
         if told:
             message = told[-1].message.strip()
-            return message.partition(": ")[2] if known else f"{message.splitlines()[0]} The log is {log}."
+            if known:
+                return message.partition(": ")[2]
+            return (
+                f"{message.splitlines()[0]} The log is {log}. What was good before is untouched. What to do: mend what is named "
+                "here (`antawasi doctor` helps) and run the same command again."
+            )
     return f"A check that blocks has failed; the lines above say which rows and why, the log is {log}. What to do: mend the file or its contract."
 
 

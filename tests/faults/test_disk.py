@@ -1,6 +1,5 @@
 """Full disks, files that may not be written, damaged files, a wrong key, a clock that jumps: what was good stays good."""
 
-import os
 import secrets
 import shutil
 
@@ -11,8 +10,6 @@ from tests.faults import houses
 from tests.faults.worker import Fault
 
 pytestmark = pytest.mark.faults
-#: The user "nobody" where tests run as root, whom no mode stops; the present user elsewhere.
-OTHER = 65534 if os.geteuid() == 0 else 0
 
 
 def recovers(worker, undisturbed, home):
@@ -36,16 +33,10 @@ def test_a_full_disk_stops_the_run_by_name_and_the_next_goes_on(broken_house, wo
 @pytest.mark.parametrize("zone", ["landing", "lake", "vault", "warehouse", "ledger", "releases", "dagster", "locks"])
 def test_a_folder_that_may_not_be_written_is_told_and_the_next_goes_on(broken_house, worker, undisturbed, zone):
     home = broken_house()
-    own = [home, *home.rglob("*")]
-    for path in own:
-        os.chown(path, OTHER or os.geteuid(), -1, follow_symlinks=False)
-    for folder in home.parents:
-        if folder.stat().st_uid == os.geteuid() and folder.stat().st_mode & 0o077 == 0:
-            folder.chmod(0o711)
     modes = {p: p.stat().st_mode for p in [home / zone, *(home / zone).rglob("*")] if not p.is_symlink()}
     for path, mode in modes.items():
         path.chmod(mode & ~0o222)
-    ended = worker.run(home, Fault(user=OTHER))
+    ended = worker.run(home, Fault(bound_by_modes=True))
     assert ended.status == 1 and "What to do" in ended.output and zone in ended.output, ended.output
     assert "Traceback" not in ended.output
     assert houses.look(home) in undisturbed.states

@@ -8,6 +8,7 @@ its own, with its own home, and dies or ends like one that a person started.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import datetime as dt
 import json
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ class Fault:
         watch: what a reader finds is noted before every change (see `houses.look`).
         file_bytes: a file that grows beyond this meets a full disk (RLIMIT_FSIZE); 0 for no limit.
         clock_s: the clock is this far off, and jumps back and forth by the same while the run goes on.
-        user: the run's numeric user; 0 for the present one.
+        bound_by_modes: files' modes count although the run may be root's.
     """
 
     zone: str = ""
@@ -54,7 +56,7 @@ class Fault:
     watch: bool = False
     file_bytes: int = 0
     clock_s: float = 0.0
-    user: int = 0
+    bound_by_modes: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +105,14 @@ def install(fault: Fault, home: Path, notes: Path, whole_project: bool) -> Calla
                 within.looking = False
             count(target.removeprefix(root).partition(os.sep)[0])
 
+    # Opened now: another user may not, and a full disk would have no room for them.
+    record = os.open(notes, os.O_WRONLY | os.O_CREAT, 0o666)
+
     def note() -> None:
         within.looking = True
-        notes.write_text(json.dumps({"steps": steps, "seen": seen}))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.write(record, json.dumps({"steps": steps, "seen": seen}).encode())
+        os.close(record)
 
     if not whole_project:
         _select_small()
@@ -113,10 +120,8 @@ def install(fault: Fault, home: Path, notes: Path, whole_project: bool) -> Calla
         _shift_clock(fault.clock_s)
     if fault.file_bytes:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault.file_bytes, resource.RLIM_INFINITY))
-    if fault.user:
-        os.setgroups([])
-        os.setresgid(fault.user, fault.user, fault.user)
-        os.setresuid(fault.user, fault.user, fault.user)
+    if fault.bound_by_modes:
+        _drop_capabilities()
     sys.addaudithook(hook)
     return note
 
@@ -131,6 +136,16 @@ def _select_small() -> None:
         return plain(self, args, *rest, **named)
 
     subprocess.Popen.__init__ = start
+
+
+def _drop_capabilities() -> None:
+    """Root without its capabilities (nor those that a program that it starts would get) is its files' owner and no more."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    for capability in range(64):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    if libc.capset(header, (ctypes.c_uint32 * 6)()) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _shift_clock(offset_s: float) -> None:
@@ -174,6 +189,8 @@ def run(arguments: list[str], home: Path, fault: Fault, folder: Path, whole_proj
             except SystemExit as end:
                 code = int(end.code or 0)
             note()
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -186,7 +203,11 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         status = run(
-            asked["arguments"], Path(asked["home"]), Fault(**asked["fault"]), Path(asked["folder"]), asked["whole_project"]
+            asked["arguments"],
+            Path(asked["home"]),
+            Fault(**asked["fault"]),
+            Path(asked["folder"]),
+            asked["whole_project"],
         )
         print(json.dumps({"status": status}), flush=True)
 
@@ -223,7 +244,7 @@ class Worker:
     def end(self) -> Ended:
         status = int(self._answer()["status"])
         notes = self._folder / "notes.json"
-        told = json.loads(notes.read_text()) if notes.exists() else {"steps": {}, "seen": []}
+        told = json.loads(text) if (text := notes.read_text() if notes.exists() else "") else {"steps": {}, "seen": []}
         output = (self._folder / "output.txt").read_text(encoding="utf-8", errors="replace")
         return Ended(status, output, told["steps"], told["seen"], self._pid)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import collections
 import dataclasses
+import io
 import json
 import os
 import random
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,17 @@ def corpus(simulated: Path | None) -> dict[str, list[tuple[str, bytes]]]:
                 if of_suffix[kind] < 12 and (data := _short(path)):
                     of_suffix[kind] += 1
                     found[folder.name].append((path.name, data))
+    for slug, members in (("sunat_ruc", 1), ("sunat_documents", 4)):  # as they are published and handed over
+        found[slug].append((f"{slug}.zip", _packed(found[slug][:members])))
     return dict(found)
+
+
+def _packed(members: list[tuple[str, bytes]]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(zipfile.ZipInfo(name, (2025, 6, 1, 0, 0, 0)), data)
+    return packed.getvalue()
 
 
 def _short(path: Path) -> bytes | None:
@@ -86,8 +98,6 @@ def _short_json(value: Any) -> bytes:
 
 def _short_book(path: Path) -> bytes:
     """The first rows of every sheet of a large workbook."""
-    import io
-
     import openpyxl
 
     book = openpyxl.load_workbook(path, read_only=True)
@@ -157,7 +167,11 @@ def try_case(case: Case, path: Path) -> str:
 def _lines(case: Case) -> int | None:
     """Lines below the header, counted without any parser, where that can be done."""
     data = case.data
-    if case.slug not in LINE_SOURCES or data[:2] in (b"PK", b"\xff\xfe", b"\xfe\xff") or re.search(rb"\"|\r(?!\n)|\0", data):
+    if (
+        case.slug not in LINE_SOURCES
+        or data[:2] in (b"PK", b"\xff\xfe", b"\xfe\xff")
+        or re.search(rb"\"|\r(?!\n)|\0", data)
+    ):
         return None
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     return sum(bool(line.strip(b"\r")) for line in lines) - 1

@@ -59,7 +59,9 @@ class Mutator:
 
     def random_bytes(self, data: bytes) -> bytes:
         at = self._at(data)
-        return data[:at] + self._rng.randbytes(self._rng.choice((1, 2, 4, 64))) + data[at + self._rng.choice((0, 1, 4)) :]
+        return (
+            data[:at] + self._rng.randbytes(self._rng.choice((1, 2, 4, 64))) + data[at + self._rng.choice((0, 1, 4)) :]
+        )
 
     def truncate(self, data: bytes) -> bytes:
         return data[: self._at(data)] if self._rng.random() < 0.7 else data[self._at(data) :]
@@ -113,11 +115,11 @@ class Mutator:
     def quotes(self, data: bytes) -> bytes:
         changed = bytearray(data)
         for _ in range(self._rng.choice((1, 2, 5))):
-            changed.insert(self._rng.randint(0, len(changed)), self._rng.choice(b"\"'\"<&"))
+            changed.insert(self._rng.randint(0, len(changed)), self._rng.choice(b'"\'"<&'))
         return bytes(changed)
 
     def separators(self, data: bytes) -> bytes:
-        old, new = self._rng.choice(b",;|\t>\"."), self._rng.choice(b",;|\t \0\".")
+        old, new = self._rng.choice(b',;|\t>".'), self._rng.choice(b',;|\t \0".')
         return data.replace(bytes([old]), bytes([new]), self._rng.choice((1, 7, -1)))
 
     def encode(self, data: bytes) -> bytes:
@@ -147,13 +149,17 @@ class Mutator:
         elif members and game == 6:
             members.insert(rng.randint(0, len(members)), members[at])
         elif members and game == 7:
-            name = rng.choice(("../x", "/x", "C:\\x", "a/", "", "x" * 300, "\u0416.xml", members[0][0].upper(), "x.XML", ".xml"))
+            name = rng.choice(
+                ("../x", "/x", "C:\\x", "a/", "x" * 300, "\u0416.xml", members[0][0].upper(), "x.XML", ".xml")
+            )
             members[at] = (name, members[at][1])
         elif members and game == 8:
             del members[at]
         else:
             members.append((f"{len(members)}.xml", rng.choice(self._others)[:100_000]))
-        kind = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+        kind = rng.choice(
+            (zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+        )
         packed = io.BytesIO()
         with warnings.catch_warnings(), zipfile.ZipFile(packed, "w", kind) as archive:
             warnings.simplefilter("ignore")  # the same name twice
