@@ -6,10 +6,10 @@ import dataclasses
 import importlib.metadata
 import os
 import shutil
-import stat
 import sys
 from pathlib import Path
 
+from pipelines import files
 from pipelines.contracts import CONTRACTS_DIR
 from pipelines.errors import AntawasiError
 from pipelines.settings import DBT_DIR, Settings
@@ -36,6 +36,7 @@ def findings(settings: Settings) -> list[Finding]:
         _project(),
         _home(settings),
         _disk(settings),
+        _closed(settings),
         _vault(settings),
         _warehouse(settings),
     ]
@@ -91,13 +92,18 @@ def _disk(settings: Settings) -> Finding:
     )
 
 
+def _closed(settings: Settings) -> Finding:
+    opened = [str(zone) for zone in settings.closed if zone.exists() and files.is_open_to_others(zone)]
+    if opened:
+        return Finding(False, f"others may enter {', '.join(opened)}", f"chmod 700 {' '.join(opened)}")
+    return Finding(True, "landing, lake, vault, ledger and records are closed to other users")
+
+
 def _vault(settings: Settings) -> Finding:
     from pipelines import vault
 
     if not settings.vault.exists():
         return Finding(None, "no vault yet; the first ingest makes one. Keep a backup of it apart from the data")
-    if stat.S_IMODE(settings.vault.stat().st_mode) & 0o077:
-        return Finding(False, f"{settings.vault} can be read by others", f"chmod 700 {settings.vault}")
     try:
         vault.open_keyer(settings.vault, settings.lake)
     except AntawasiError as error:

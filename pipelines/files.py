@@ -107,6 +107,17 @@ def atomic_dir(target: Path) -> Iterator[Path]:
         raise
 
 
+def close_to_others(folder: Path) -> None:
+    """Make a folder that its owner alone may enter, whatever the umask; one that stands open is closed."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if is_open_to_others(folder):
+        os.chmod(folder, 0o700)
+
+
+def is_open_to_others(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & 0o077)
+
+
 def swap_symlink(link: Path, target_name: str) -> None:
     """Point `link` at `target_name` (a name in the same directory) in one step."""
     tmp = link.with_name(f"{_prefix()}{link.name}")

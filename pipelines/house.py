@@ -82,8 +82,10 @@ def _release_is_due(settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
-    """One run at a time; what a killed run left half-written is swept under the lock."""
+    """One run at a time; what a killed run left half-written is swept under the lock, and closed zones are closed."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
+        for zone in settings.closed:
+            files.close_to_others(zone)
         zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
         for zone in (*zones, settings.home / "simulated"):
             files.sweep_temporaries(zone)
@@ -214,7 +216,8 @@ _OUR_ERRORS = {c.__name__ for c in (AntawasiError, *AntawasiError.__subclasses__
 
 def prepare_dagster_home(settings: Settings) -> None:
     """Dagster's instance stands in the house, with telemetry off."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    for zone in settings.closed:
+        files.close_to_others(zone)
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         config.write_text(DAGSTER_YAML, encoding="utf-8")
