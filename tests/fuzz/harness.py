@@ -1,6 +1,6 @@
 """Runs the parsers over broken files: no crash, no hang, no unbounded memory, every row accepted or rejected.
 
-    python -m tests.fuzz.harness --cases 50000 --out docs/fuzz.json
+    python -m tests.fuzz.harness --cases 50000 --out counts.json
 
 A case is named by its parser and number: `--only reinfo:17` runs it again and keeps the file.
 """
@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.settings import SAMPLE_DIR
+from pipelines.settings import PROJECT_ROOT, SAMPLE_DIR
 from tests.fuzz.mutate import Mutator
 
 #: A case that takes longer hangs; a good file of these sizes takes milliseconds.
@@ -36,7 +36,7 @@ LIMIT_S = 20
 LIMIT_BYTES = 3 << 30
 #: Larger good files are cut: broken ones are then quick, and no parser looks at size.
 MOST_TEXT, MOST_BOOK = 6_000, 60_000
-#: The least share of a text's lines that a case must account for is all of them, where lines are rows.
+#: Sources whose lines are rows, so that rows can be counted without a parser.
 LINE_SOURCES = ("minem_production", "sunat_ruc")
 
 
@@ -258,16 +258,30 @@ def fuzz(cases: int, seed: int, simulated: Path | None, slugs: list[str]) -> dic
     return found
 
 
+def simulated_files() -> Path:
+    """The files of a simulated sector of scale `tiny`, made once."""
+    out = PROJECT_ROOT / "data" / "fuzz"
+    if not (out / "files").is_dir():
+        command = [sys.executable, "-m", "pipelines", "simulate", "--scale", "tiny", "--seed", "1", "--out", str(out)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return out / "files"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--simulated", type=Path, help="files/ of a simulated sector: the corpus of partners' files")
+    parser.add_argument(
+        "--simulated",
+        type=Path,
+        help="files/ of a simulated sector, partners' files among them; by default one is made in data/",
+    )
     parser.add_argument("--slugs", nargs="*")
     parser.add_argument("--out", type=Path, help="write the counts here")
     parser.add_argument("--only", help="PARSER:NUMBER, one case again")
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    asked.simulated = asked.simulated or simulated_files()
     if asked.work:
         slug, first, last, progress = asked.work
         work(slug, int(first), int(last), asked.seed, asked.simulated, Path(progress))
