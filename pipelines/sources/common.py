@@ -26,7 +26,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_UNZIPPED_BYTES = 2 << 30
 MAX_UNZIP_RATIO = 200
 MAX_MEMBERS = 200_000
-#: What reading a damaged member of an archive may raise.
+#: What opening a damaged archive or reading a member of it may raise.
 DAMAGED_MEMBER = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
 )  # fmt: skip
@@ -296,7 +296,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """Open an archive; a truncated or foreign file is refused with its name."""
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except DAMAGED_MEMBER as error:
         raise FileRefused(
             f"the archive cannot be opened ({error})",
             expected="a complete zip file",

@@ -157,6 +157,15 @@ def packed(tmp_path, **stamp):
     return path
 
 
+@pytest.mark.parametrize("slug", ["sunat_ruc", "sunat_documents", "worldbank_pinksheet", "reinfo", "partner_assays"])
+def test_an_archive_of_a_version_to_come_is_refused(tmp_path, slug):
+    path = packed(tmp_path, date_time=(2025, 6, 1, 0, 0, 0))
+    data = path.read_bytes()
+    at = data.index(b"PK\x01\x02") + 6
+    path.write_bytes(data[:at] + b"\x54" + data[at + 1 :])
+    assert refused(slug, path)
+
+
 def test_a_roll_packed_in_month_0_is_read_and_has_no_date(tmp_path):
     path = packed(tmp_path, date_time=(1980, 0, 0, 0, 0, 0))
     assert get_source("sunat_ruc").identify(path).source_as_of is None
