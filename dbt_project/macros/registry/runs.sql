@@ -24,63 +24,47 @@ with newest as (
     group by is_synthetic
 ),
 
-compared as (
+-- what is said of a registration, once, with the places where it is said: few rows, to which the wide columns are tied
+said as (
     select
-        *,
-        lag(last_number) over registration as number_before,
-        lag(said) over registration as said_before,
-        lead(first_number) over registration as number_after,
-        lead(said) over registration as said_after
-    from (
-        select
-            registration_key,
-            is_synthetic,
-            first_number,
-            last_number,
-            row_number,
-            {{ said | join(', ') }},
-            -- 64 bits: that two listings that differ have one hash is not to be expected in the life of the registry
-            hash({{ said | join(', ') }}) as said
-        from {{ listings }} as listings
-    ) as listed
-    window registration as (partition by registration_key, is_synthetic order by first_number)
-),
-
-edges as (
-    select *
-    from (
-        select
-            *,
-            coalesce(number_before <> first_number - 1 or said_before <> said, true) as is_first,
-            coalesce(number_after <> last_number + 1 or said_after <> said, true) as is_last
-        from compared
-    ) as marked
-    where is_first or is_last
+        registration_key,
+        is_synthetic,
+        {% for column in said -%}
+            any_value({{ column }}) as {{ column }},
+        {% endfor -%}
+        list_sort(list({
+            'first_number': first_number, 'last_number': last_number, 'row_number': row_number
+        })) as places
+    from {{ listings }} as listings
+    -- 64 bits: that two listings that differ have one hash is not to be expected in the life of the registry
+    group by registration_key, is_synthetic, hash({{ said | join(', ') }})
 ),
 
 runs as (
     select
-        * replace (
-            case
-                when is_last then last_number
-                else lead(last_number) over (partition by registration_key, is_synthetic order by first_number)
-            end as last_number
-        )
-    from edges
+        registration_key,
+        is_synthetic,
+        {{ said | join(', ') }},
+        unnest([
+            place for place, i in places if i = 1 or places[i - 1].last_number <> place.first_number - 1
+        ]) as first_place,
+        unnest([
+            place for place, i in places if i = len(places) or places[i + 1].first_number <> place.last_number + 1
+        ]) as last_place
+    from said
 )
 
 select
     runs.registration_key,
     runs.is_synthetic,
-    runs.first_number,
-    nullif(runs.last_number, newest.file_number) as last_number,
-    runs.row_number,
+    runs.first_place.first_number as first_number,
+    nullif(runs.last_place.last_number, newest.file_number) as last_number,
+    runs.first_place.row_number as row_number,
     {% for column in said -%}
         runs.{{ column }}{{ ',' if not loop.last }}
     {% endfor %}
 from runs
 inner join newest on runs.is_synthetic = newest.is_synthetic
-where runs.is_first
 {%- endmacro %}
 
 {# Rows of files as runs of one file. #}
