@@ -338,7 +338,7 @@ def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) 
                 file=path,
             )
         # skip_rows: without it the blank rows at the top of a sheet are left out, and the others renumbered
-        return book.load_sheet(
+        cells = book.load_sheet(
             sheet, header_row=None, skip_rows=0, dtypes="string", skip_whitespace_tail_rows=False
         ).to_polars()
     except fastexcel.FastExcelError as error:
@@ -348,3 +348,11 @@ def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) 
             remedy="download or copy it again, or save it again from a spreadsheet program",
             file=path,
         ) from None
+    if not cells.width:
+        raise FileRefused(
+            f"the sheet {sheet!r} is empty",
+            expected="a sheet with the table",
+            remedy="ask the producer for the complete file",
+            file=path,
+        )
+    return cells

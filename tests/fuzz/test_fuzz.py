@@ -5,6 +5,7 @@ import signal
 import zipfile
 
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -132,6 +133,13 @@ def test_a_workbook_without_a_sheet_is_refused(tmp_path):
             "<Relationships xmlns='http://schemas.openxmlformats.org/package/2006/relationships'/>",
         )
     assert refused("partner_trainings", path) and refused("worldbank_pinksheet", path)
+
+
+def test_a_workbook_whose_sheet_is_empty_is_refused(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Monthly Prices")
+    assert refused("worldbank_pinksheet", path) and refused("partner_trainings", path) and refused("reinfo", path)
 
 
 ROLL = next((SAMPLE_DIR / "sunat_ruc").glob("*.txt"))
