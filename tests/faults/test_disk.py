@@ -75,8 +75,18 @@ def test_a_damaged_empty_lake_file_is_written_again(broken_house, worker, undist
     recovers(worker, undisturbed, home)
 
 
+@pytest.fixture(scope="module")
+def rebuilt(sound, worker, tmp_path_factory):
+    """What a reader finds where nothing befell a house and the whole project was built."""
+    home = houses.copy(sound, tmp_path_factory.mktemp("rebuilt") / "home")
+    houses.correct(home)
+    ended = worker.run(home, whole_project=True)
+    assert ended.status == 0, ended.output
+    return houses.look(home)
+
+
 @pytest.mark.parametrize("damage", ["head", "tail", "middle", "empty"])
-def test_a_damaged_build_file_is_made_anew(broken_house, worker, undisturbed, damage):
+def test_a_damaged_build_file_is_made_anew(broken_house, worker, undisturbed, rebuilt, damage):
     home = broken_house()
     path = home / "warehouse" / "build.duckdb"
     data = path.read_bytes()
@@ -85,14 +95,16 @@ def test_a_damaged_build_file_is_made_anew(broken_house, worker, undisturbed, da
         "head": secrets.token_bytes(4096) + data[4096:], "tail": data[:half], "empty": b"",
         "middle": data[: 1 << 20] + secrets.token_bytes(half) + data[(1 << 20) + half :],
     }[damage])  # fmt: skip
-    ended = worker.run(home)
-    assert ended.status in (0, 1) and houses.look(home) in undisturbed.states
-    if ended.status:
-        assert "What to do" in ended.output and "Traceback" not in ended.output
-    # Made anew, it needs the models that the other runs of these tests leave as they are: the whole project.
-    whole = worker.run(home, whole_project=True)
-    assert whole.status == 0, whole.output
-    assert houses.look(home) == undisturbed.after
+    # Made anew it needs every model, also those that the other runs of these tests leave as they are.
+    ended = worker.run(home, whole_project=True)
+    if (
+        damage == "middle" and ended.status
+    ):  # opened, and found damaged only while dbt reads on: removed, as the message says
+        assert ended.status == 1 and "What to do" in ended.output and "Traceback" not in ended.output
+        assert houses.look(home) == undisturbed.before
+        ended = worker.run(home, whole_project=True)
+    assert ended.status == 0, ended.output
+    assert houses.look(home) == rebuilt and rebuilt[1:] == undisturbed.after[1:]
 
 
 @pytest.mark.parametrize("damage", ["missing", "another", "cut", "none"])
