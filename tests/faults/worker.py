@@ -29,6 +29,7 @@ from typing import Any
 SMALL_SELECTION = (
     "stg_minem_production__quantities", "int_production__quantities_standardised", "int_production__copper",
     "int_copper__views", "fct_metal_production", "mart_invisible_copper", "pub_copper_production",
+    "int_places__names_distinct", "int_places__names_matched", "mart_place_match_rate",
 )  # fmt: skip
 _WRITES = os.O_WRONLY | os.O_RDWR
 _CHANGES = ("os.rename", "os.remove", "os.symlink", "os.mkdir", "os.rmdir", "os.chmod")
