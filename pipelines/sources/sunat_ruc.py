@@ -56,7 +56,7 @@ _KEPT = ("ruc", "name", "taxpayer_status", "domicile_condition", "ubigeo_code")
 CHUNK_BYTES = 8 << 20
 #: Names are cut at this width in the full roll.
 NAME_WIDTH = 100
-_PIPE, _NEWLINE = ord("|"), ord("\n")
+_PIPE, _NEWLINE, _RETURN = ord("|"), ord("\n"), ord("\r")
 
 
 def identify(path: Path) -> Identified:
@@ -214,7 +214,8 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
     sound = pipes == width
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
-    broken = np.flatnonzero(~sound & (ends > starts))
+    is_blank = (ends == starts) | ((ends == starts + 1) & (raw[starts] == _RETURN))
+    broken = np.flatnonzero(~sound & ~is_blank)
     if not sound.all():  # what stands between the others
         pieces = zip([0, *(ends[~sound] + 1)], [*starts[~sound], len(chunk)], strict=True)
         chunk = b"".join(chunk[begin:end] for begin, end in pieces)

@@ -158,6 +158,16 @@ def test_a_table_of_control_characters_is_refused(tmp_path):
     assert refused("partner_contracts", path)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_blank_line_of_the_roll_is_no_taxpayer(tmp_path, context, end):
+    lines = ROLL.read_bytes().splitlines()
+    path = tmp_path / "roll.txt"
+    path.write_bytes(end.join([*lines[:3], b"", *lines[3:], b"", b""]))
+    frames = [batch.tables["sunat_ruc__taxpayers"] for batch in get_source("sunat_ruc").parse(path, context)]
+    assert sum(f.height for f in frames) == len(lines) - 1
+    assert not any(f["_problem"].drop_nulls().len() for f in frames)
+
+
 def packed(tmp_path, **stamp):
     path = tmp_path / "roll.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
