@@ -86,8 +86,7 @@ def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
         for zone in settings.closed:
             files.close_to_others(zone)
-        zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
-        for zone in (*zones, settings.home / "simulated"):
+        for zone in (*settings.closed, settings.warehouse, settings.releases, settings.reports):
             files.sweep_temporaries(zone)
         yield
 

@@ -81,7 +81,7 @@ def lake(home: Path) -> dict[str, str]:
 
 
 def temporaries(home: Path) -> list[Path]:
-    zones = ("landing", "lake", "vault", "warehouse", "releases", "ledger")
+    zones = ("landing", "lake", "vault", "warehouse", "releases", "ledger", "reports", "dagster")
     return [p for zone in zones for p in (home / zone).rglob(f"{files.TMP_PREFIX}*")]
 
 

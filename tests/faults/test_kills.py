@@ -62,4 +62,4 @@ def test_killed_at_random_points_the_next_run_completes(broken_house, worker, un
         assert not houses.temporaries(home), "half-written files are left"
         assert "Nothing new" in worker.run(home).output
         shutil.rmtree(home)
-    print(f"\nseed {SEED}: {done.total()} kills {dict(done)}, {recovered} houses recovered")
+        print(f"\nseed {SEED}: {done.total()} kills {dict(done)}, {recovered} houses recovered", flush=True)
