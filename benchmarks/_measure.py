@@ -1,8 +1,12 @@
-"""Measure programs side by side: a fresh process per run, candidates in turn, medians of CPU, wall and peak memory."""
+"""Measure programs side by side: a fresh process per run, candidates in turn, CPU, wall and peak memory of every round.
+
+CPU ratios within a round are what promises are judged by: wall times come from shared machines. A run whose figures
+scatter is marked noisy and shown all the same. Where candidates are to make the same thing, each prints what tells its
+result from another, and a timing counts only if all print the same.
+"""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import statistics
@@ -10,13 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+
+#: Above these a run is noisy: greatest over least wall time of the baseline, greatest over least CPU ratio to it.
+NOISY_WALL, NOISY_CPU_RATIO = 1.5, 1.2
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What one program cost: CPU seconds (user + system), wall seconds, peak resident memory in MB (10^6 bytes).
+    """What one run cost: CPU seconds (user + system), wall seconds, peak resident memory in MB (10^6 bytes).
 
     CPU includes the program's own children; the peak is that of the largest single process among them.
     """
@@ -27,21 +33,48 @@ class Figures:
 
 
 @dataclasses.dataclass(frozen=True)
-class Target:
-    """A promise: the number reached has to be at most `most`, or at least `least`."""
+class Runs:
+    """One candidate's rounds, in order; its plain figures are medians."""
 
-    what: str
-    reached: float
-    most: float | None = None
-    least: float | None = None
+    rounds: tuple[Figures, ...]
 
     @property
-    def met(self) -> bool:
-        return (self.most is None or self.reached <= self.most) and (self.least is None or self.reached >= self.least)
+    def cpu_s(self) -> float:
+        return statistics.median(self.all("cpu_s"))
 
     @property
-    def demand(self) -> str:
-        return f"<= {self.most:g}" if self.most is not None else f">= {self.least:g}"
+    def wall_s(self) -> float:
+        return statistics.median(self.all("wall_s"))
+
+    @property
+    def peak_mb(self) -> float:
+        return statistics.median(self.all("peak_mb"))
+
+    def all(self, figure: str) -> list[float]:
+        return [getattr(one, figure) for one in self.rounds]
+
+
+def ratio(over: Runs, under: Runs, figure: str = "cpu_s") -> float:
+    """Median over the rounds of one candidate's figure by the other's in the same round."""
+    return statistics.median(ratios(over, under, figure))
+
+
+def ratios(over: Runs, under: Runs, figure: str = "cpu_s") -> list[float]:
+    """One candidate's figure by the other's, round by round."""
+    return [a / b for a, b in zip(over.all(figure), under.all(figure), strict=True)]
+
+
+def noise(figures: Mapping[str, Runs], baseline: str) -> list[str]:
+    """What scatters more than it may; empty when the run is quiet or has one round only."""
+    base = figures[baseline]
+    wall = max(base.all("wall_s")) / min(base.all("wall_s"))
+    found = [f"wall of {baseline}: {wall:.2f} between rounds"] if wall > NOISY_WALL else []
+    for name, runs in figures.items():
+        if len(runs.rounds) == len(base.rounds):
+            seen = ratios(runs, base)
+            if max(seen) / min(seen) > NOISY_CPU_RATIO:
+                found.append(f"CPU of {name} / {baseline}: {min(seen):.2f} to {max(seen):.2f}")
+    return found
 
 
 def this(module: str, *arguments: str) -> list[str]:
@@ -55,10 +88,14 @@ def run_once(argv: Sequence[str]) -> Figures:
     Raises:
         RuntimeError: it ended with another code than 0; the message carries the end of its error output.
     """
+    return _run(argv)[0]
+
+
+def _run(argv: Sequence[str]) -> tuple[Figures, str]:
     # wait4 counts the memory that a child held before exec, which is its parent's: keep the measuring process small.
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as printed:
         start = time.perf_counter()
-        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors)
+        process = subprocess.Popen(argv, stdout=printed, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -66,74 +103,35 @@ def run_once(argv: Sequence[str]) -> Figures:
             errors.seek(0)
             tail = errors.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}\n{tail}")
-    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6)
+        printed.seek(0)
+        said = printed.read().decode(errors="replace").strip()
+    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6), said
 
 
-def measure(candidates: Mapping[str, Sequence[str]], rounds: int) -> dict[str, Figures]:
+def measure(
+    candidates: Mapping[str, Sequence[str]], rounds: int, same: Collection[str] = (), warm_up: bool = False
+) -> dict[str, Runs]:
     """Run every candidate once per round, in turn, so that a slow minute of the machine falls on all of them.
 
     Args:
         candidates: a command line per candidate.
         rounds: how often each one runs.
+        same: candidates that have to print the same as one another, every time.
+        warm_up: one round more, before those that count.
 
-    Returns:
-        Per candidate the median of each figure over the rounds.
+    Raises:
+        RuntimeError: a candidate failed, or printed something else than the others of `same`.
     """
     runs: dict[str, list[Figures]] = {name: [] for name in candidates}
-    for number in range(1, rounds + 1):
+    said: dict[str, str] = {}
+    for number in range(0 if warm_up else 1, rounds + 1):
         for name, argv in candidates.items():
             print(f"round {number} of {rounds}: {name}", file=sys.stderr)
-            runs[name].append(run_once(argv))
-    return {name: _median(seen) for name, seen in runs.items()}
-
-
-def _median(seen: Sequence[Figures]) -> Figures:
-    columns = zip(*map(dataclasses.astuple, seen), strict=True)
-    return Figures(*(statistics.median(column) for column in columns))
-
-
-def show(title: str, figures: Mapping[str, Figures], targets: Sequence[Target], baseline: str | None = None) -> bool:
-    """Print the figures (with ratios to `baseline`, where one is named), then the promises; True when all are kept."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console, shown = Console(), Table(title=title)
-    ratios = [f"CPU / {baseline}", f"wall / {baseline}"] if baseline else []
-    for heading in ("candidate", "CPU s", "wall s", "peak MB", *ratios):
-        shown.add_column(heading, justify="left" if heading == "candidate" else "right")
-    for name, f in figures.items():
-        cells = [name, f"{f.cpu_s:.2f}", f"{f.wall_s:.2f}", f"{f.peak_mb:,.0f}"]
-        if baseline:
-            base = figures[baseline]
-            cells += [f"{f.cpu_s / base.cpu_s:.2f}", f"{f.wall_s / base.wall_s:.2f}"]
-        shown.add_row(*cells)
-    console.print(shown)
-    judged = Table(title="promises")
-    for heading in ("promise", "wanted", "reached", ""):
-        judged.add_column(heading)
-    for target in targets:
-        judged.add_row(
-            target.what, target.demand, f"{target.reached:.2f}", "kept" if target.met else "[bold]BROKEN[/bold]"
-        )
-    console.print(judged)
-    return all(target.met for target in targets)
-
-
-def command_line(
-    about: str | None,
-    what: str,
-    size: int,
-    candidates: Mapping[str, Callable[[Path], None]],
-    run: Callable[[int, int], bool],
-) -> None:
-    """A benchmark module's own command: measure `size` of `what`, or be one of the candidates (as `this` calls them)."""
-    arguments = argparse.ArgumentParser(description=about)
-    arguments.add_argument(f"--{what}", dest="size", type=int, default=size)
-    arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--candidate", nargs=2, metavar=("NAME", "PATH"))
-    given = arguments.parse_args()
-    if given.candidate:
-        name, path = given.candidate
-        candidates[name](Path(path))
-    else:
-        sys.exit(0 if run(given.size, given.rounds) else 1)
+            figures, printed = _run(argv)
+            if number:
+                runs[name].append(figures)
+            if name in same:
+                said[name] = printed
+        if len(set(said.values())) > 1:
+            raise RuntimeError(f"results differ, so no timing counts: {said}")
+    return {name: Runs(tuple(seen)) for name, seen in runs.items()}

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import resource
 import sys
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
-from benchmarks._measure import Target
+from benchmarks._measure import Figures, Runs
+from benchmarks._results import Outcome, Target, show
 from pipelines.disclosure import attack, cells, ledger, loss, sensitivity, suppress
 from pipelines.disclosure.control import protect
 
+_Result = TypeVar("_Result")
 _TABLES = (
     cells.Table("district × quarter", cells.GEO, ("YEAR", "QUARTER")),
     cells.Table("province × month", cells.GEO[:3], cells.TIME),
@@ -65,45 +70,69 @@ def _within(parents: np.ndarray) -> np.ndarray:
     return np.arange(len(parents)) - np.searchsorted(parents, parents) + 1
 
 
-def run(districts: int) -> bool:
-    """Protect, attack, compare; whether the promise is kept."""
+def run(districts: int) -> Outcome:
+    """Protect, attack, compare, print.
+
+    Raises:
+        RuntimeError: the attacks found something.
+    """
     contributions = generate(districts)
     late = pl.Series(np.random.default_rng(2).random(contributions.height) < 0.01)
-    start = time.perf_counter()
     assessed = sensitivity.assess(cells.aggregate(_PRODUCT, contributions, _LAST_MONTH))
-    summed = time.perf_counter()
-    hidden = suppress.suppress(assessed)
-    suppressed = time.perf_counter()
-    findings = attack.audit(hidden)
-    attacked = time.perf_counter()
+    hidden, suppressing = _timed(lambda: suppress.suppress(assessed))
+    findings, attacking = _timed(lambda: attack.audit(hidden))
+    if findings:
+        raise RuntimeError(f"The attacks narrow {len(findings)} cells, the first: {findings[0]}")
     alone = attack.canary(assessed)
     count = dict(hidden.frame["status"].value_counts().iter_rows())
-    print(
-        f"{contributions.height:,} contributions, {hidden.frame.height:,} cells: {count.get('C', 0):,} sensitive, "
-        f"{count.get('D', 0):,} complements\n"
-        f"sums {summed - start:.1f} s, suppression {suppressed - summed:.1f} s, attacks {attacked - suppressed:.1f} s, "
-        f"{len(findings)} findings; with sensitive cells alone hidden {alone:,} of them are recovered exactly"
-    )
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_width_chars=140):
-        print(loss.by_table(hidden))
-    start = time.perf_counter()
     empty = pl.DataFrame(schema=ledger.SCHEMA)
-    first = protect(_PRODUCT, contributions.filter(~late), _LAST_MONTH, "v1", empty)
-    between = time.perf_counter()
-    second = protect(_PRODUCT, contributions, _LAST_MONTH, "v2", first.ledger, first.contributions)
-    print(
-        f"a first release {between - start:.1f} s; a second one with {late.sum():,} late rows {time.perf_counter() - between:.1f} s, "
-        f"of which {contributions.height - second.contributions.height:,} are held back"
+    first, releasing = _timed(lambda: protect(_PRODUCT, contributions.filter(~late), _LAST_MONTH, "v1", empty))
+    second, again = _timed(
+        lambda: protect(_PRODUCT, contributions, _LAST_MONTH, "v2", first.ledger, first.contributions)
     )
-    target = Target("seconds of suppression and attacks", attacked - summed, most=_MOST_SECONDS)
-    print(f"{target.what}: {target.reached:.1f}, wanted {target.demand}: {'kept' if target.met else 'BROKEN'}")
-    return target.met and not findings
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_width_chars=140,
+        tbl_formatting="MARKDOWN",
+    ):
+        lost = str(loss.by_table(hidden))
+    both = Figures(suppressing.cpu_s + attacking.cpu_s, suppressing.wall_s + attacking.wall_s, attacking.peak_mb)
+    return show(
+        Outcome(
+            f"Disclosure control, {districts:,} districts, 12 months",
+            {
+                "suppression and attacks": Runs((both,)),
+                "suppression": Runs((suppressing,)),
+                "attacks": Runs((attacking,)),
+                "a first release": Runs((releasing,)),
+                f"a second one, {late.sum():,} late rows": Runs((again,)),
+            },
+            [Target("seconds of suppression and attacks", both.wall_s, most=_MOST_SECONDS)],
+            baseline="suppression and attacks",
+            notes=(
+                f"{contributions.height:,} contributions, {hidden.frame.height:,} cells: {count.get('C', 0):,} sensitive, "
+                f"{count.get('D', 0):,} complements. The attacks find nothing; with sensitive cells alone hidden, {alone:,} of "
+                f"them are recovered exactly. {contributions.height - second.contributions.height:,} late rows are held back.",
+                lost,
+            ),
+        )
+    )
+
+
+def _timed(work: Callable[[], _Result]) -> tuple[_Result, Figures]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    done = work()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return done, Figures(time.process_time() - cpu, time.perf_counter() - wall, peak)
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--districts", type=int, default=1000)
-    sys.exit(0 if run(arguments.parse_args().districts) else 1)
+    sys.exit(0 if run(arguments.parse_args().districts).kept else 1)
 
 
 if __name__ == "__main__":

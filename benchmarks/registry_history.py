@@ -10,13 +10,14 @@ All candidates' histories have to be the same, row by row, before and after the 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmarks._measure import Target, command_line, measure, show, this
+from benchmarks._dbt_statements import replay, sent
+from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._results import Outcome, Target, command_line, grown, show
 
 MODELS = (
     "stg_reinfo__registrations", "int_registry__file_contents", "int_registry__files", "int_registry__inputs",
@@ -59,60 +60,24 @@ def _mount(build_db: Path, folder: Path, count: int) -> None:
 
 def prepare(folder: Path) -> None:
     """Build files to start from, and the statements that dbt sends on them: rebuilt on FILES files, appended one more."""
+    prepare_rebuilt(folder, FILES)
     build_db = folder / "build.duckdb"
-    _mount(build_db, folder, FILES)
-    shutil.copyfile(build_db, folder / "rebuilt.before")
-    (folder / "rebuilt.json").write_text(json.dumps(_sent(build_db, folder)))
     _mount(build_db, folder, FILES + 1)
     shutil.copyfile(build_db, folder / "appended.before")
-    (folder / "appended.json").write_text(json.dumps(_sent(build_db, folder)))
+    (folder / "appended.json").write_text(json.dumps(sent(build_db, folder, MODELS)))
 
 
-def _sent(build_db: Path, folder: Path) -> list[tuple[str, str]]:
-    """Run dbt on the build file; every statement that it sent, with the connection that it used.
-
-    Raises:
-        RuntimeError: a model failed.
-    """
-    os.environ["ANTAWASI_BUILD_DB"] = str(build_db)
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    from pipelines.settings import DBT_DIR
-
-    sent: list[tuple[str, str]] = []
-
-    def hear(event) -> None:
-        if event.info.name == "SQLQuery":
-            sent.append((event.data.conn_name, event.data.sql))
-        elif event.info.name == "Rollback":
-            sent.append((event.data.conn_name, "ROLLBACK"))
-
-    done = dbtRunner(callbacks=[hear]).invoke(
-        [
-            "--quiet", "run", "--threads", "1", "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR),
-            "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--select", *MODELS,
-        ]
-    )  # fmt: skip
-    DuckDBConnectionManager.close_all_connections()
-    if not done.success:
-        raise RuntimeError(f"dbt failed: {done.exception or [r.message for r in done.result if r.status == 'error']}")
-    return sent
+def prepare_rebuilt(folder: Path, count: int) -> None:
+    """The build file before `count` files were read, and the statements that read them."""
+    build_db = folder / "build.duckdb"
+    _mount(build_db, folder, count)
+    shutil.copyfile(build_db, folder / "rebuilt.before")
+    (folder / "rebuilt.json").write_text(json.dumps(sent(build_db, folder, MODELS)))
 
 
 def ours(folder: Path, what: str) -> None:
     """Replay what dbt sent, on a copy of the build file from which it started."""
-    import duckdb
-
-    (folder / what).mkdir(exist_ok=True)
-    build_db = folder / what / "build.duckdb"  # its name is the database's in dbt's statements
-    shutil.copyfile(folder / f"{what}.before", build_db)
-    with duckdb.connect(str(build_db)) as connection:
-        cursors: dict[str, duckdb.DuckDBPyConnection] = {}
-        for name, statement in json.loads((folder / f"{what}.json").read_text()):
-            if name not in cursors:
-                cursors[name] = connection.cursor()
-            cursors[name].execute(statement).fetchall()
+    replay(folder / f"{what}.json", folder / f"{what}.before", folder / what / "build.duckdb")
 
 
 def duckdb_query(folder: Path, count: int) -> None:
@@ -169,8 +134,8 @@ def compare(folder: Path) -> None:
             assert differing == 0, f"{mine} differs from {theirs} in {differing} rows"
 
 
-def run(rows: int, rounds: int) -> bool:
-    """Generate, measure, compare the results, print; whether every promise is kept."""
+def run(rows: int, rounds: int) -> Outcome:
+    """Generate, measure, compare the results, print."""
     with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as folder:
 
         def candidate(name: str) -> list[str]:
@@ -191,18 +156,31 @@ def run(rows: int, rounds: int) -> bool:
         )
         subprocess.run(candidate("query-after"), check=True)
         subprocess.run(candidate("compare"), check=True)
-    rebuilt, appended = figures["ours rebuilt"].cpu_s, figures["ours appended"].cpu_s
+    rebuilt, appended = figures["ours rebuilt"], figures["ours appended"]
     return show(
-        f"History of {FILES} files of the registry, {rows:,} rows each",
-        figures,
-        [
-            Target("CPU rebuilt / hand-written query", rebuilt / figures["duckdb query"].cpu_s, most=1.3),
-            Target("wall of pandas / rebuilt", figures["pandas"].wall_s / figures["ours rebuilt"].wall_s, least=3),
-            Target("CPU appended / rebuilt", appended / rebuilt, most=0.2),
-            Target("CPU appended / bare load of that file", appended / figures["bare load"].cpu_s, most=3),
-        ],
-        baseline="duckdb query",
+        Outcome(
+            f"History of {FILES} files of the registry, {rows:,} rows each",
+            figures,
+            [
+                Target("CPU rebuilt / hand-written query", ratio(rebuilt, figures["duckdb query"]), most=1.3),
+                Target("wall of pandas / rebuilt", ratio(figures["pandas"], rebuilt, "wall_s"), least=3),
+                Target("CPU appended / rebuilt", ratio(appended, rebuilt), most=0.2),
+                Target("CPU appended / bare load of that file", ratio(appended, figures["bare load"]), most=3),
+            ],
+            baseline="duckdb query",
+        )
     )
+
+
+def growth(files: tuple[int, ...], rows: int) -> Outcome:
+    """Ours rebuilt, over several numbers of files."""
+    seen: dict[int, Runs] = {}
+    for count in files:
+        with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as folder:
+            subprocess.run(this("_registry_generator", folder, str(rows), str(count)), check=True)
+            subprocess.run(this("registry_history", "--candidate", "prepare-rebuilt", folder), check=True)
+            seen[count] = Runs((run_once(this("registry_history", "--candidate", "rebuilt", folder)),))
+    return show(grown("The registry's history as files grow", f"files of {rows:,} rows", seen))
 
 
 if __name__ == "__main__":
@@ -212,6 +190,8 @@ if __name__ == "__main__":
         9_000,
         {
             "prepare": prepare,
+            # the generator wrote one file more, to be appended
+            "prepare-rebuilt": lambda p: prepare_rebuilt(p, len(list(p.glob("[0-9]*.parquet"))) - 1),
             "rebuilt": lambda p: ours(p, "rebuilt"),
             "appended": lambda p: ours(p, "appended"),
             "query": lambda p: duckdb_query(p, FILES),

@@ -11,7 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks._measure import Target, command_line, measure, show, this
+from benchmarks._measure import measure, this
+from benchmarks._results import Outcome, Target, command_line, show
 
 _LOTS = "lots.txt"
 
@@ -38,8 +39,8 @@ def read(folder: Path, rewrite: bool) -> None:
             frame.write_parquet(target, compression="zstd", compression_level=1)
 
 
-def run(lots: int, rounds: int) -> bool:
-    """Simulate, measure, print; whether the promise is kept."""
+def run(lots: int, rounds: int) -> Outcome:
+    """Simulate, measure, print."""
     with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
         folder = Path(root)
         (folder / _LOTS).write_text(str(lots))
@@ -47,12 +48,15 @@ def run(lots: int, rounds: int) -> bool:
         figures = measure({name: this("simulator", "--candidate", name, str(folder)) for name in names}, rounds)
     ours, writing = figures["simulate"], figures["read-and-write"].cpu_s - figures["read"].cpu_s
     return show(
-        f"Simulated sector, {lots:,} lots as tables",
-        figures,
-        [
-            Target("CPU of simulating / writing the same bytes", ours.cpu_s / writing, most=10),
-            Target("peak MB of one process", ours.peak_mb, most=2_000),
-        ],
+        Outcome(
+            f"Simulated sector, {lots:,} lots as tables",
+            figures,
+            [
+                Target("CPU of simulating / writing the same bytes", ours.cpu_s / writing, most=10),
+                Target("peak MB of one process", ours.peak_mb, most=2_000),
+            ],
+            baseline="read-and-write",
+        )
     )
 
 

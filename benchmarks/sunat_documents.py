@@ -11,7 +11,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from benchmarks._measure import Target, command_line, measure, run_once, show, this
+from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._results import Outcome, Target, command_line, grown, show
 
 _LOOP = 30_000_000
 
@@ -71,8 +72,8 @@ def _spin(turns: int) -> int:
     return total
 
 
-def run(documents: int, rounds: int) -> bool:
-    """Generate, measure, print; whether every promise is kept."""
+def run(documents: int, rounds: int) -> Outcome:
+    """Generate, measure, print."""
     with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
         folder, half = Path(root) / "all", Path(root) / "half"
         for place, count in ((folder, documents), (half, documents // 2)):
@@ -91,22 +92,39 @@ def run(documents: int, rounds: int) -> bool:
             rounds,
         )
     one, two = figures["ours, 1 process"], figures["ours, 2 processes"]
-    gain = one.wall_s / two.wall_s
-    possible = figures["CPU loop, 1 process"].wall_s / figures["CPU loop, 2 processes"].wall_s
+    gain = ratio(one, two, "wall_s")
+    possible = ratio(figures["CPU loop, 1 process"], figures["CPU loop, 2 processes"], "wall_s")
     return show(
-        f"Electronic documents, {documents:,} in zips to lake tables",
-        figures,
-        [
-            Target("speed of ours / inflate + lxml", figures["inflate + lxml"].wall_s / one.wall_s, least=0.45),
-            Target("speed of ours / xmltodict", figures["xmltodict"].wall_s / one.wall_s, least=3.5),
-            Target("gain of two processes / gain of two CPU loops", gain / possible, least=0.85),
-            Target(
-                "peak memory, all documents / half of them",
-                one.peak_mb / figures["ours, half the documents"].peak_mb,
-                most=1.1,
-            ),
-        ],
-        baseline="inflate + lxml",
+        Outcome(
+            f"Electronic documents, {documents:,} in zips to lake tables",
+            figures,
+            [
+                Target("speed of ours / inflate + lxml", ratio(figures["inflate + lxml"], one, "wall_s"), least=0.45),
+                Target("speed of ours / xmltodict", ratio(figures["xmltodict"], one, "wall_s"), least=3.5),
+                Target("gain of two processes / gain of two CPU loops", gain / possible, least=0.85),
+                Target(
+                    "peak memory, all documents / half of them",
+                    ratio(one, figures["ours, half the documents"], "peak_mb"),
+                    most=1.1,
+                ),
+            ],
+            baseline="inflate + lxml",
+        )
+    )
+
+
+def growth(sizes: tuple[int, ...]) -> Outcome:
+    """Ours in one process, at several numbers of documents."""
+    seen: dict[str, Runs] = {}
+    for documents in sizes:
+        with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
+            folder = Path(root) / "all"
+            folder.mkdir()
+            run_once(this("_sunat_generator", str(folder), str(documents)))
+            name = f"{documents:,} documents"
+            seen[name] = Runs((run_once(this("sunat_documents", "--candidate", "ours-1", str(folder))),))
+    return show(
+        grown("Electronic documents as they grow", "documents read", dict(zip(sizes, seen.values(), strict=True)))
     )
 
 

@@ -113,31 +113,42 @@
         inner join lot_nodes as nodes on arcs.to_node = nodes.node
         group by nodes.node
         having max(nodes.copper_g) > sum(arcs.copper_g)") -%}
+    {#- Grouped sums, joined back: windows over so many short groups take half as long again. -#}
+    {%- do run_query(create ~ " lot_shared as
+        select
+            taken.node,
+            taken.origin,
+            taken.copper_ug,
+            totals.lot_copper_g,
+            cast(taken.copper_ug as double) / totals.copper_ug as share_frac
+        from lot_taken as taken
+        inner join (
+            select
+                lots.node,
+                lots.copper_ug,
+                nodes.copper_g as lot_copper_g
+            from (select node, sum(copper_ug) as copper_ug from lot_taken group by node) as lots
+            inner join lot_nodes as nodes on lots.node = nodes.node
+        ) as totals on taken.node = totals.node") -%}
     {%- do run_query("insert into lot_parts
         select
-            node,
-            origin,
-            cast(cut_g + case
-                when row_number() over (partition by node order by copper_ug desc, origin) = 1
-                    then lot_copper_g - sum(cut_g) over (partition by node)
-                else 0
-            end as bigint) as copper_g,
-            share_frac
-        from (
+            shared.node,
+            shared.origin,
+            cast(
+                floor(shared.lot_copper_g * shared.share_frac)
+                + case when shared.origin = firsts.origin then firsts.left_over_g else 0 end
+            as bigint) as copper_g,
+            shared.share_frac
+        from lot_shared as shared
+        inner join (
             select
-                shared.*,
-                nodes.copper_g as lot_copper_g,
-                cast(floor(nodes.copper_g * shared.share_frac) as bigint) as cut_g
-            from (
-                select
-                    node,
-                    origin,
-                    copper_ug,
-                    cast(copper_ug as double) / sum(copper_ug) over (partition by node) as share_frac
-                from lot_taken
-            ) as shared
-            inner join lot_nodes as nodes on shared.node = nodes.node
-        ) as cut") -%}
+                node,
+                max(lot_copper_g) - sum(cast(floor(lot_copper_g * share_frac) as bigint)) as left_over_g,
+                -- the largest, on ties the first: nodes are less than 2^32
+                max_by(origin, cast(copper_ug as decimal(38, 0)) * 4294967296 - origin) as origin
+            from lot_shared
+            group by node
+        ) as firsts on shared.node = firsts.node") -%}
     {%- do run_query(create ~ " " ~ rest ~ " as
         select arcs.*
         from " ~ arcs ~ " as arcs

@@ -1,0 +1,194 @@
+"""Of which origin lots every lot is made: the model against a hand-written DuckDB script, polars, pandas and scipy.
+
+The graph is like the simulator's: ore lots, mixed into heaps or not, loads of about 24 to a campaign, five products and
+tailings of each; rows in random order. `ours` runs the statements that dbt sends for int_lot__genealogy. The script by
+hand (genealogy.sql) decomposes level by level as well, in whole numbers, without looking for circles. polars (lazy,
+streaming), pandas and scipy (forward substitution of the sparse triangular system) read and write Parquet; scipy gives
+shares alone. All have to give the same rows, scipy's shares within 1e-9.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks._dbt_statements import replay, sent
+from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._results import Outcome, Target, command_line, grown, show
+
+#: Memory that DuckDB may use where a size has to fit.
+_MEMORY_LIMIT = "2GB"
+
+
+def prepare(folder: Path) -> None:
+    """The build file with lots and edges, the same as Parquet, and the statements that dbt sends."""
+    import duckdb
+
+    build_db = folder / "build.duckdb"
+    lots = int((folder / "lots.txt").read_text())
+    with duckdb.connect(str(build_db)) as connection:
+        connection.execute(_GRAPH.replace("$ore", str(int(lots / 1.8))))
+        for table in ("ledger", "edges"):
+            connection.execute(f"COPY intermediate.int_lot__{table} TO '{folder}/{table}.parquet'")
+    shutil.copyfile(build_db, folder / "before")
+    (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, ["int_lot__genealogy"])))
+    build_db.unlink()
+
+
+_GRAPH = """
+SET preserve_insertion_order = false;
+CREATE SCHEMA intermediate;
+CREATE TEMP TABLE loads AS
+SELECT
+    i,
+    'L' || lpad(i::VARCHAR, 9, '0') AS k,
+    hash(i) % 100 < 55 AS is_collected,
+    i // 24 AS campaign,
+    (500000 + hash(i, 1) % 4000000)::BIGINT AS copper_g
+FROM range($ore) AS r(i);
+CREATE TEMP TABLE heaps AS
+SELECT *, CASE WHEN hash(i, 2) % 100 < 33 THEN i // 4 END AS heap FROM loads WHERE is_collected;
+CREATE TEMP TABLE e (from_lot_key VARCHAR, to_lot_key VARCHAR, copper_g BIGINT);
+INSERT INTO e
+SELECT 'M' || lpad(a.i::VARCHAR, 9, '0'), b.k, b.copper_g // n + CASE WHEN a.i = first THEN b.copper_g % n ELSE 0 END
+FROM (
+    SELECT *, count(*) OVER (PARTITION BY heap) AS n, min(i) OVER (PARTITION BY heap) AS first
+    FROM heaps WHERE heap IS NOT NULL
+) AS a
+JOIN heaps AS b USING (heap);
+INSERT INTO e SELECT 'M' || lpad(i::VARCHAR, 9, '0'), k, copper_g FROM heaps WHERE heap IS NULL;
+INSERT INTO e
+SELECT k, 'K' || lpad((campaign * 5 + p)::VARCHAR, 9, '0'), copper_g * 4 // 25 FROM loads, range(5) AS r(p);
+INSERT INTO e SELECT k, 'R' || lpad(campaign::VARCHAR, 9, '0'), copper_g - 5 * (copper_g * 4 // 25) FROM loads;
+CREATE TABLE intermediate.int_lot__edges AS
+SELECT *, true AS is_synthetic FROM e ORDER BY hash(from_lot_key, to_lot_key);
+CREATE TABLE intermediate.int_lot__ledger AS
+SELECT lot_key, coalesce(taken, given)::BIGINT AS copper_g, true AS is_synthetic
+FROM (SELECT from_lot_key AS lot_key, sum(copper_g) AS given FROM e GROUP BY ALL)
+FULL JOIN (SELECT to_lot_key AS lot_key, sum(copper_g) AS taken FROM e GROUP BY ALL) USING (lot_key)
+ORDER BY hash(lot_key);
+DROP TABLE e; DROP TABLE heaps; DROP TABLE loads;
+"""
+
+
+def ours(folder: Path) -> None:
+    replay(folder / "statements.json", folder / "before", folder / "ours" / "build.duckdb")
+
+
+def ours_in_little_memory(folder: Path) -> None:
+    replay(folder / "statements.json", folder / "before", folder / "little" / "build.duckdb", _MEMORY_LIMIT)
+
+
+def by_hand(folder: Path) -> None:
+    import duckdb
+
+    out = folder / "hand.duckdb"
+    out.unlink(missing_ok=True)
+    first, level, last = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8").split("-- //")
+    with duckdb.connect(str(out)) as connection:
+        connection.execute(first.replace("$before", str(folder / "before")))
+        while connection.execute("SELECT count(*) FROM arcs").fetchall()[0][0]:
+            connection.execute(level)
+        connection.execute(last)
+
+
+def _frames():
+    # only where it is wanted: pandas and polars take most of a second to import
+    from benchmarks import _genealogy_frames
+
+    return _genealogy_frames
+
+
+def compare(folder: Path) -> None:
+    """Every candidate's rows against ours.
+
+    Raises:
+        AssertionError: they differ; by how many rows.
+    """
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"ATTACH '{folder}/ours/build.duckdb' AS ours (READ_ONLY)")
+        connection.execute(f"ATTACH '{folder}/hand.duckdb' AS hand (READ_ONLY)")
+        ours_rows = "SELECT lot_key, origin_lot_key, copper_g FROM ours.intermediate.int_lot__genealogy"
+        for theirs in ("hand.main.genealogy", f"'{folder}/polars.parquet'", f"'{folder}/pandas.parquet'"):
+            rows = f"SELECT lot_key, origin_lot_key, copper_g FROM {theirs}"
+            differing = connection.execute(
+                f"SELECT count(*) FROM (({ours_rows} EXCEPT ALL {rows}) UNION ALL ({rows} EXCEPT ALL {ours_rows}))"
+            ).fetchall()[0][0]
+            assert differing == 0, f"{theirs} differs in {differing} rows"
+        missing, apart = connection.execute(
+            "SELECT count(*) FILTER (o.lot_key IS NULL OR s.lot_key IS NULL), max(abs(o.share_frac - s.share_frac)) "
+            f"FROM ours.intermediate.int_lot__genealogy AS o FULL JOIN '{folder}/scipy.parquet' AS s "
+            "USING (lot_key, origin_lot_key)"
+        ).fetchall()[0]
+        assert missing == 0 and apart < 1e-9, f"scipy: {missing} rows missing, shares {apart} apart"
+
+
+def _candidate(name: str, folder: Path) -> list[str]:
+    return this("genealogy", "--candidate", name, str(folder))
+
+
+def run(lots: int, rounds: int) -> Outcome:
+    """Generate, measure, compare the results, print."""
+    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
+        folder = Path(root)
+        (folder / "lots.txt").write_text(str(lots))
+        run_once(_candidate("prepare", folder))
+        names = {"ours": "ours", "duckdb by hand": "hand", "polars": "polars", "pandas": "pandas", "scipy": "scipy"}
+        figures = measure({name: _candidate(value, folder) for name, value in names.items()}, rounds)
+        run_once(_candidate("compare", folder))
+    mine = figures["ours"]
+    return show(
+        Outcome(
+            f"Genealogy of {lots:,} lots",
+            figures,
+            [
+                Target("CPU of ours / DuckDB by hand", ratio(mine, figures["duckdb by hand"]), most=1.1),
+                Target("wall of pandas / ours", ratio(figures["pandas"], mine, "wall_s"), least=2.5),
+                Target("wall of polars / ours", ratio(figures["polars"], mine, "wall_s"), least=1),
+            ],
+            baseline="duckdb by hand",
+        )
+    )
+
+
+def growth(sizes: tuple[int, ...], in_little_memory: int | None = None) -> Outcome:
+    """Ours alone at several sizes; the last of them, if it is `in_little_memory`, under a limit of DuckDB's memory."""
+    seen: dict[int, Runs] = {}
+    for lots in sizes:
+        with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
+            folder = Path(root)
+            (folder / "lots.txt").write_text(str(lots))
+            run_once(_candidate("prepare", folder))
+            seen[lots] = Runs((run_once(_candidate("little" if lots == in_little_memory else "ours", folder)),))
+    outcome = grown("Genealogy as lots grow", "lots decomposed", seen)
+    small = (
+        [Target(f"peak MB at {in_little_memory:,} lots", seen[in_little_memory].peak_mb, most=2_500)]
+        if in_little_memory
+        else []
+    )
+    tenfold = Target("ten times the lots: times the CPU", 10 ** outcome.growth[0].exponent, most=10)
+    return show(dataclasses.replace(outcome, targets=[tenfold, *small]))
+
+
+if __name__ == "__main__":
+    command_line(
+        __doc__,
+        "lots",
+        1_000_000,
+        {
+            "prepare": prepare,
+            "ours": ours,
+            "little": ours_in_little_memory,
+            "hand": by_hand,
+            "polars": lambda p: _frames().polars_genealogy(p),
+            "pandas": lambda p: _frames().pandas_genealogy(p),
+            "scipy": lambda p: _frames().scipy_shares(p),
+            "compare": compare,
+        },
+        run,
+    )
