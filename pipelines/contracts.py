@@ -64,7 +64,8 @@ class Column:
 
     Columns of files that partners fill have `file_column`, their title in the file; `example`, values as a
     partner writes them, one for each example row; and, where the file holds an identity and the lake its key,
-    `identity_kind`: RUC, ID (RUC or DNI), REINFO, PLATE or DOCUMENT.
+    `identity_kind`: RUC, ID (RUC or DNI), REINFO, PLATE or DOCUMENT. Figures of published tables that are computed from
+    other columns have their `formula`, in SQL over those columns.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Column:
     file_column: str | None = None
     identity_kind: str | None = None
     example: tuple[str, ...] = ()
+    formula: str | None = None
 
     @property
     def dtype(self) -> pl.DataType:
@@ -178,6 +180,7 @@ def _column(item: dict[str, Any]) -> Column:
         file_column=custom.get("file_column"),
         identity_kind=custom.get("identity_kind"),
         example=tuple(custom.get("example") or ()),
+        formula=custom.get("formula"),
     )
 
 

@@ -272,15 +272,18 @@ def _heading(node: dict[str, Any]) -> str:
 
 
 def _copy_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Table macros of the analysts' schemas, from `build` to `copy`, which has their tables already."""
+    """Macros of the analysts' schemas and their comments, from `build` to `copy`, which has their tables already."""
     macros = connection.execute(
-        "SELECT schema_name, function_name, parameters, macro_definition FROM duckdb_functions() "
-        "WHERE database_name = 'build' AND function_type = 'table_macro' AND list_contains(?, schema_name) ORDER BY ALL",
+        "SELECT schema_name, function_name, parameters, macro_definition, if(function_type = 'table_macro', 'TABLE', ''), comment "
+        "FROM duckdb_functions() WHERE database_name = 'build' AND function_type IN ('macro', 'table_macro') "
+        "AND list_contains(?, schema_name) ORDER BY ALL",
         [list(ANALYST_SCHEMAS)],
     ).fetchall()
     connection.execute("USE copy")  # what a macro reads is named without its database
-    for schema, name, parameters, definition in macros:
-        connection.execute(f'CREATE MACRO "{schema}"."{name}"({", ".join(parameters)}) AS TABLE {definition}')
+    for schema, name, parameters, definition, kind, comment in macros:
+        connection.execute(f'CREATE MACRO "{schema}"."{name}"({", ".join(parameters)}) AS {kind} {definition}')
+        if comment:
+            connection.execute(f'COMMENT ON MACRO {kind} "{schema}"."{name}" IS {_literal(comment)}')
     connection.execute("USE memory")
 
 

@@ -4,8 +4,6 @@ import contextlib
 import gc
 import importlib.metadata
 import os
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from dagster_dbt import (
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from packaging.version import Version
 
-from pipelines import chain_chart, contracts, files, funnel_chart, ingest, lake, quality, warehouse
+from pipelines import chain_chart, contracts, dbt_docs, files, funnel_chart, ingest, lake, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.reporting import Reporter
@@ -81,10 +79,7 @@ class InstalledDbt(DbtCliResource):
 
 
 def dbt_resource() -> DbtCliResource:
-    # `dbt` stands beside this Python also when Python is called by its path and nothing is on PATH.
-    beside = Path(sys.executable).with_name("dbt")
-    executable = str(beside) if beside.exists() else shutil.which("dbt") or "dbt"
-    return InstalledDbt(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=executable)
+    return InstalledDbt(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=str(dbt_docs.executable()))
 
 
 def dbt_models(manifest: Path) -> dg.AssetsDefinition:

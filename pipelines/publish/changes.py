@@ -14,12 +14,13 @@ CHANGE_SCHEMA = pl.Schema(
         "column": pl.String,
         "before": pl.String,
         "after": pl.String,
+        "reason": pl.String,
     }
 )
 
 
 def compare(contract: TableContract, before: pl.DataFrame | None, after: pl.DataFrame) -> pl.DataFrame:
-    """Changes as one row per added or removed key and per revised value (`CHANGE_SCHEMA`), in key order.
+    """Changes as one row per added or removed key and per revised value (`CHANGE_SCHEMA`), in key order; `reason` is still empty.
 
     Args:
         before: the product in the previous release; None or other columns mean that everything is new.
@@ -58,4 +59,5 @@ def _row(contract: TableContract, change: str, column: str | None = None) -> lis
         pl.lit(column, dtype=pl.String).alias("column"),
         (pl.col(column) if column else pl.lit(None, dtype=pl.String)).alias("before"),
         (pl.col(f"{column}_after") if column else pl.lit(None, dtype=pl.String)).alias("after"),
+        pl.lit(None, dtype=pl.String).alias("reason"),
     ]

@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from pipelines import contracts
+from pipelines.contracts import TableContract
 from pipelines.disclosure.cells import COORDINATES, Cells, Product, Table, aggregate, last_publishable_month, to_units
 from pipelines.disclosure.control import Protected, protect
 from pipelines.disclosure.linear import Relation
@@ -191,9 +192,21 @@ def _contracted(table: str, parts: list[pl.DataFrame], places: pl.DataFrame) -> 
     if not parts:
         return pl.DataFrame(schema=schema)
     named = [part.join(places, on="place_code", how="left") if "place_code" in schema else part for part in parts]
-    return pl.concat(part.select(c(name).cast(dtype) for name, dtype in schema.items()) for part in named).sort(
-        contract.key
-    )
+    return pl.concat(
+        _computed(contract, part).select(c(name).cast(dtype) for name, dtype in schema.items()) for part in named
+    ).sort(contract.key)
+
+
+def _computed(contract: TableContract, part: pl.DataFrame) -> pl.DataFrame:
+    """With the columns that the contract gives a formula for, rounded as their types are."""
+    for column in contract.columns:
+        if column.formula and column.name not in part.columns:
+            formula = pl.sql_expr(column.formula)
+            used = set(formula.meta.root_names())
+            numbers = [c(name).cast(pl.Float64) for name in sorted(used) if part[name].dtype.is_numeric()]
+            value = part.with_columns(numbers).select(formula).to_series()
+            part = part.with_columns(value.cast(column.dtype).alias(column.name))
+    return part
 
 
 # --- shapes: published cells in the columns of each contract --------------------------------------------
@@ -221,13 +234,6 @@ def _long(
     )  # fmt: skip
 
 
-def _ratio(numerator: str | pl.Expr, denominator: str | pl.Expr) -> pl.Expr:
-    """A share at six decimals, null where there is nothing to share."""
-    over = c(denominator) if isinstance(denominator, str) else denominator
-    under = c(numerator) if isinstance(numerator, str) else numerator
-    return pl.when(over != 0).then(under.cast(pl.Float64) / over.cast(pl.Float64)).round(6)
-
-
 def _formalization(cells: pl.DataFrame, month: str) -> pl.DataFrame:
     rows = _placed(cells).with_columns(
         pl.lit(dt.date.fromisoformat(f"{month}-01")).alias("month"),
@@ -239,7 +245,6 @@ def _formalization(cells: pl.DataFrame, month: str) -> pl.DataFrame:
             "milestone_order": pl.lit(MILESTONES[code]),
             "eligible_registration_count": c("eligible_count"),
             "reached_registration_count": c(f"{code.lower()}_count"),
-            "share_frac": _ratio(f"{code.lower()}_count", "eligible_count"),
         },
     )  # fmt: skip
 
@@ -252,14 +257,7 @@ def _margins(cells: pl.DataFrame, _: str) -> pl.DataFrame:
     def of(link: str) -> dict[str, pl.Expr]:
         received = c(f"{link.lower()}_received_usd")
         paid = c(f"{link.lower()}_paid_usd") if link in BUYING_LINKS else received * 0
-        kept = received - paid
-        return {
-            "received_usd": received,
-            "paid_usd": paid,
-            "gross_margin_usd": kept,
-            "gross_margin_usd_per_t": _ratio(kept, "copper_t").round(2),
-            "share_of_fob_frac": _ratio(kept, "fob_usd"),
-        }
+        return {"received_usd": received, "paid_usd": paid}
 
     return _long(_placed(cells), "link_code", LINKS, of)
 
@@ -267,21 +265,14 @@ def _margins(cells: pl.DataFrame, _: str) -> pl.DataFrame:
 def _prices(cells: pl.DataFrame, kind: str) -> pl.DataFrame:
     return _long(
         _placed(cells).with_columns(pl.lit(kind).alias("kind_code")), "denominator_code", list(DENOMINATORS),
-        lambda code: {
-            "denominator_usd": c(DENOMINATORS[code]),
-            "paid_to_denominator_frac": _ratio("paid_usd", DENOMINATORS[code]),
-        },
+        lambda code: {"denominator_usd": c(DENOMINATORS[code])},
     )  # fmt: skip
 
 
 def _custody(cells: pl.DataFrame, _: str) -> pl.DataFrame:
-    fed = pl.sum_horizontal(c(f"{code.lower()}_g").cast(pl.Float64) for code in CLASSES)
     return _long(
         _placed(cells), "class_code", CLASSES,
-        lambda code: {
-            "copper_t": (c(f"{code.lower()}_g").cast(pl.Float64) / 1e6).round(3),
-            "share_frac": _ratio(f"{code.lower()}_g", fed),
-        },
+        lambda code: {"copper_t": (c(f"{code.lower()}_g").cast(pl.Float64) / 1e6).round(3)},
     )  # fmt: skip
 
 

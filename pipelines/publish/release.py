@@ -22,7 +22,7 @@ from pipelines import contracts, files, landing, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.disclosure import gate, scan
 from pipelines.errors import AntawasiError, PublishRefused
-from pipelines.publish import changes, extracts, past, products, site
+from pipelines.publish import changes, extracts, metrics, past, products, site, vintages
 from pipelines.settings import Settings
 from pipelines.sources import get_source
 from pipelines.warehouse import connect
@@ -31,7 +31,7 @@ _VERSION = re.compile(r"v(\d{4})\.(\d{2})\.(\d+)")
 LATEST = "latest"
 #: Licence of excerpts that may be tried with and not published.
 DEMONSTRATION_ONLY = "for demonstration and tests only"
-_MADE_FROM = "made_from.json"
+_MADE_FROM, _FILES = "made_from.json", "files.parquet"
 _DISCLOSURE = Path(gate.__file__).parent
 DATA_LICENCE = {
     "name": "CC-BY-4.0",
@@ -107,10 +107,11 @@ def newest_source_date(analysts_db: Path, names: Iterable[str]) -> dt.date:
 
 
 def content_digest(published: dict[str, pl.DataFrame]) -> str:
-    """Names the tables' content, their contracts and the code that writes them."""
+    """Names the tables' content, their contracts, the models' SQL that the site shows, and the code that writes them."""
     digest = hashlib.sha256()
     for name, frame in sorted(published.items()):
         digest.update(contracts.contract(name).path.read_bytes())
+        digest.update(metrics.model_sql(contracts.contract(name)).encode())
         digest.update(frame.write_csv().encode())
     own = (path for path in Path(__file__).parent.rglob("*.*") if path.is_file() and path.suffix != ".pyc")
     for code in sorted([*own, *_DISCLOSURE.glob("*.*")]):
@@ -176,11 +177,15 @@ def publish(settings: Settings, as_of: dt.date | None = None, tell: Callable[[st
                 files.swap_symlink(settings.releases / LATEST, previous.name)
             files.write_json(settings.ledger / previous.name / _MADE_FROM, made, mode=0o600)
             return Release(previous.name, previous, False, rows)
+        behind, moved = vintages.held(settings.analysts_db), None
+        if previous is not None and (settings.ledger / previous.name / _FILES).exists():
+            moved = vintages.moves(pl.read_parquet(settings.ledger / previous.name / _FILES), behind)
         past.write(settings.ledger, version, disclosure.past)
+        behind.write_parquet(settings.ledger / version / _FILES)
         files.write_json(settings.ledger / version / _MADE_FROM, made, mode=0o600)
         target = settings.releases / version
         with files.atomic_dir(target) as tmp:
-            _fill(tmp, version, day, published, digest, previous, settings)
+            _fill(tmp, version, day, published, digest, previous, moved, settings)
             extracts.verify(published, tmp)
             for path in tmp.rglob("*"):
                 os.chmod(path, 0o555 if path.is_dir() else 0o444)
@@ -235,6 +240,7 @@ def _fill(
     published: dict[str, pl.DataFrame],
     digest: str,
     previous: Path | None,
+    moved: pl.DataFrame | None,
     settings: Settings,
 ) -> None:
     attributions = _attributions(settings, published)
@@ -242,11 +248,9 @@ def _fill(
     for name, frame in published.items():
         contract = contracts.contract(name)
         before = previous / f"{name}.parquet" if previous else None
-        differences.append(
-            changes.compare(
-                contract, pl.read_parquet(before) if before is not None and before.exists() else None, frame
-            )
-        )
+        was = pl.read_parquet(before) if before is not None and before.exists() else None
+        difference = changes.compare(contract, was, frame)
+        differences.append(vintages.reasoned(contract, difference, moved) if previous else difference)
         extracts.write_csv(frame, contract, tmp / f"{name}.csv")
         extracts.write_parquet(frame, tmp / f"{name}.parquet")
         extracts.write_xlsx(
@@ -256,12 +260,12 @@ def _fill(
     extracts.write_public_db(published, tmp / "antawasi_public.duckdb")
     changed = pl.concat(differences)
     extracts.harmless(changed).write_csv(tmp / "changes.csv", include_bom=True)
-    (tmp / "CHANGELOG.md").write_text(_changelog(version, day, published, changed, previous), encoding="utf-8")
+    (tmp / "CHANGELOG.md").write_text(_changelog(version, day, published, changed, previous, moved), encoding="utf-8")
     (tmp / "LICENSE.txt").write_text(_LICENSE, encoding="utf-8")
     (tmp / "ATTRIBUTIONS.md").write_text(
         "# Fuentes / Sources\n\n" + "".join(f"- {a}\n" for a in attributions), encoding="utf-8"
     )
-    site.write(tmp, version, day, published, attributions, changed)
+    site.write(tmp, version, day, published, attributions, changed, moved)
     files.write_json(tmp / "datapackage.json", _datapackage(tmp, version, day, published, digest, attributions))
     listed = sorted(p for p in tmp.rglob("*") if p.is_file())
     (tmp / "SHA256SUMS").write_text(
@@ -324,17 +328,45 @@ _CHANGES = {
 
 
 def _changelog(
-    version: str, day: dt.date, published: dict[str, pl.DataFrame], changed: pl.DataFrame, previous: Path | None
+    version: str,
+    day: dt.date,
+    published: dict[str, pl.DataFrame],
+    changed: pl.DataFrame,
+    previous: Path | None,
+    moved: pl.DataFrame | None,
 ) -> str:
     lines = [f"## {version} ({day.isoformat()})", ""]
     for name, frame in published.items():
         counts = Counter(changed.filter(pl.col("product") == name)["change"].to_list())
         told = ", ".join(f"{counts[change]} {words}" for change, words in _CHANGES.items() if counts[change])
         lines.append(f"- `{name}`: {frame.height} filas / rows; {told or 'sin cambios / unchanged'}.")
+    if moved is not None:
+        lines += ["", "Fuentes / sources:", ""] + [f"- {told}" for told in _moves(moved)]
     older = ""
     if previous is not None and (previous / "CHANGELOG.md").exists():
         older = (previous / "CHANGELOG.md").read_text(encoding="utf-8").split("\n", 2)[2]
     return "# Cambios / Changelog\n\n" + "\n".join(lines) + "\n" + ("\n" + older if older else "")
+
+
+_KINDS = {
+    "revised": "revisados / revised",
+    "late": "tardíos / late",
+    "new": "nuevos / new",
+    "withdrawn": "retirados / withdrawn",
+}
+
+
+def _moves(moved: pl.DataFrame) -> list[str]:
+    """Lines of the history on the sources whose files changed; one that says so where none did."""
+    lines = [
+        f"`{row['source']}` ({'simulado / simulated' if row['is_synthetic'] else 'medido / measured'}): "
+        f"{row['as_of_before'] or '–'} → {row['as_of_after'] or '–'}; "
+        + ", ".join(f"{row[f'{kind}_files']} {words}" for kind, words in _KINDS.items() if row[f"{kind}_files"])
+        for row in moved.iter_rows(named=True)
+    ]
+    return lines or [
+        "sin archivos nuevos; cambiaron las reglas, el programa o la fecha / no new files; rules, program or date changed"
+    ]
 
 
 def _datapackage(

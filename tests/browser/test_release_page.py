@@ -1,10 +1,13 @@
 """The release's site and the run's report in a headless browser, without a network, on a wide and a narrow screen."""
 
+import functools
 import html
+import importlib.resources
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from pipelines.publish.site import pages
 pytestmark = pytest.mark.browser
 
 PAGES = [f"{folder}{name}.html" for folder in ("", "en/") for name in pages.NAMES]
+#: Every rule of axe-core, also the one for WCAG 2.2 that it leaves out unless asked.
+AXE_OPTIONS = {"rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 #: Evaluated in the page once it has loaded, with every fold open; what it finds goes to the page around it.
 PROBE = """
 <script>
@@ -42,11 +47,21 @@ const pale = () => {  // texts that do not stand out 4.5 to 1
   }
   return found;
 };
-const unseen = () => all("a[href], summary, input, [tabindex='0']").filter(e => e.checkVisibility()).filter(e => {
+const reached = () => all("a[href], summary, input, button, [tabindex='0']").filter(e => e.checkVisibility());
+const unseen = () => reached().filter(e => {
   e.focus();
   const hidden = e.classList.contains("skip") ? e.getBoundingClientRect().left < 0 : getComputedStyle(e).outlineStyle === "none";
   return document.activeElement !== e || hidden;
 }).map(e => e.outerHTML.slice(0, 80));
+const unread = () => {  // what the keyboard reaches after something that stands wholly below it
+  const boxes = reached().filter(e => !e.classList.contains("skip")).map(e => [e, e.getBoundingClientRect()]);
+  return boxes.filter(([e, box], i) => i && box.bottom <= boxes[i - 1][1].top).map(([e]) => e.outerHTML.slice(0, 80));
+};
+const skipped = () => {  // where the first thing that the keyboard reaches leads to
+  const first = document.querySelector("a[href], button, input, summary, [tabindex]");
+  first?.click();
+  return first?.className + " " + document.activeElement.tagName;
+};
 const search = words => {
   const input = document.getElementById("palabra");
   if (!input) return null;
@@ -59,7 +74,7 @@ const search = words => {
 };
 addEventListener("load", () => {
   all("details").forEach(d => d.open = true);
-  parent.postMessage(JSON.stringify({
+  const report = {
     loaded: performance.getEntriesByType("resource").map(r => r.name),
     page_width: document.documentElement.scrollWidth,
     screen_width: document.documentElement.clientWidth,
@@ -74,7 +89,39 @@ addEventListener("load", () => {
     unlabelled: all("img:not([alt]), table:not(:has(th))").length,
     pale: pale(), unseen: unseen(),
     searched: search("MÁRGENES bruto"), nothing: search("zzzz"), everything: search(""),
+    unread: unread(), skipped: skipped(), jumping: all("[tabindex]").filter(e => e.tabIndex > 0).length,
     errors: told,
+  };
+  axe.run(document, AXE_OPTIONS).then(found => {
+    report.violations = found.violations.map(v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), v.nodes[0].failureSummary]);
+    report.rules = found.passes.length;
+    parent.postMessage(JSON.stringify(report), "*");
+  });
+});
+</script>
+"""
+#: Presses every button for an interactive chart, points at every mark, and tells what came of it.
+PRESS = """
+<script>
+const told = [];
+addEventListener("error", e => told.push(String(e.message || e.target.src)), true);
+const all = what => [...document.querySelectorAll(what)];
+addEventListener("load", async () => {
+  const buttons = all("button[data-chart]:not([hidden])"), scripts = () => all("script[src]").map(script => script.getAttribute("src"));
+  const before = scripts();
+  buttons.forEach(button => button.click());
+  const open = () => all("button[data-chart]").filter(button => button.disabled).length;
+  for (let i = 0; i < 200 && open(); i++) await new Promise(done => setTimeout(done, 20));
+  const pointed = all(".interactive").map(chart => [...chart.querySelectorAll(".mark-rect path, .mark-line path, .mark-symbol path")].map(mark => {
+    for (const kind of ["pointerover", "pointermove"]) mark.dispatchEvent(new PointerEvent(kind, {bubbles: true, clientX: 50, clientY: 50}));
+    return document.getElementById("vg-tooltip-element")?.textContent ?? "";
+  }).filter(Boolean));
+  parent.postMessage(JSON.stringify({
+    buttons: buttons.length, before, pointed, errors: told, left: all("button[data-chart]").map(button => button.textContent),
+    labels: all(".interactive").map(chart => [chart.getAttribute("role"), chart.getAttribute("aria-label")]),
+    marked: all(".interactive .watermark").length, simulated: all(".figure[id$=simulado] .interactive").length,
+    page_width: document.documentElement.scrollWidth, screen_width: document.documentElement.clientWidth,
+    after: scripts(),
   }), "*");
 });
 </script>
@@ -92,10 +139,18 @@ def browser() -> str:
     return next(path for name in names if (path := shutil.which(name)))
 
 
-def probe(page: Path, folder: Path, width: int) -> dict:
+@functools.cache
+def probing() -> str:
+    """What is put into a page before everything else: axe-core and the probe."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    probe_of_page = PROBE.replace("AXE_OPTIONS", json.dumps(AXE_OPTIONS))
+    return "<script>" + axe.replace("</script", r"<\/script") + "</script>" + probe_of_page
+
+
+def probe(page: Path, folder: Path, width: int, probing: Callable[[], str] = probing) -> dict:
     """What the page is, once a browser has loaded it beside itself on a screen of this width; `folder` is the browser's own."""
     copy, frame = page.with_name(f"probed-{page.name}"), page.with_name(f"frame-{page.name}")
-    copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{PROBE}", 1), encoding="utf-8")
+    copy.write_text(page.read_text(encoding="utf-8").replace("<head>", f"<head>{probing()}", 1), encoding="utf-8")
     frame.write_text(FRAME.format(name=copy.name, width=width), encoding="utf-8")
     done = subprocess.run(
         [
@@ -148,9 +203,19 @@ def test_a_page_loads_alone_and_fits(seen, page, width):
         assert drawing["role"] == "img" and drawing["label"] and drawing["width"] > 250 and drawing["marks"] > 3
 
 
+@pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("page", PAGES)
-def test_what_the_keyboard_reaches_can_be_seen(seen, page):
-    assert seen(page)["unseen"] == []
+def test_axe_finds_no_violation(seen, page, width):
+    found = seen(page, width)
+    assert found["violations"] == [] and found["rules"] > 20
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+@pytest.mark.parametrize("page", PAGES)
+def test_the_keyboard_goes_the_way_of_the_eye_and_can_skip_the_menu(seen, page, width):
+    found = seen(page, width)
+    assert found["unseen"] == [] and found["unread"] == [] and found["jumping"] == 0
+    assert found["skipped"] == "skip MAIN"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -179,6 +244,32 @@ def test_pages_show_their_figures_and_numbers(seen):
     assert drawn["invisible"] >= 3 and drawn["precio"] >= 1
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if Path(page).stem in pages.WITH_FIGURES and "provincias" not in page]
+)
+def test_charts_are_interactive_once_a_button_is_pressed(released, tmp_path, page):
+    found = probe(released / page, tmp_path, 360, lambda: PRESS)
+    assert found["before"] == [] and found["errors"] == [] and found["left"] == []
+    assert found["buttons"] == len(found["labels"]) > 0 and all(
+        role == "img" and label for role, label in found["labels"]
+    )
+    here = (released / page).parent
+    assert {(here / name).resolve().relative_to(released).parent.name for name in found["after"]} == {"interactive"}
+    assert len(found["after"]) == 2
+    assert all(texts and not any("undefined" in text or "null" in text for text in texts) for texts in found["pointed"])
+    if page == "margenes.html":
+        assert "FOB · 100" in found["pointed"][0] and "Perú · Operador minero · 34,6" in found["pointed"][1]
+    assert found["marked"] == found["simulated"] and found["page_width"] <= found["screen_width"]
+
+
+def test_a_chart_that_cannot_be_loaded_says_so_and_stays(released, tmp_path):
+    copy = shutil.copytree(released, tmp_path / "copy")
+    (copy / "interactive").chmod(0o755)
+    (copy / "interactive" / "vega.js").unlink()
+    found = probe(copy / "margenes.html", tmp_path, 1200, lambda: PRESS)
+    assert found["labels"] == [] and set(found["left"]) == {"No se pudo cargar; la figura y su tabla siguen aquí"}
+
+
 @pytest.mark.parametrize("page", ["datos.html", "en/datos.html"])
 def test_the_search_finds_tables_columns_and_descriptions(seen, page):
     found = seen(page)
@@ -197,4 +288,5 @@ def test_the_report_of_the_run_loads_alone(house, tmp_path):
     copy = shutil.copy(house / "reports" / "report.html", tmp_path)
     found = probe(Path(copy), tmp_path, 1280)
     assert found["errors"] == [] and found["loaded"] == [] and found["page_width"] <= found["screen_width"]
+    assert found["violations"] == [] and found["unseen"] == []
     assert "minem_production" in found["text"]

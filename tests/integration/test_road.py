@@ -342,6 +342,10 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
     changed = pl.read_csv(settings.releases / "latest" / "changes.csv", infer_schema=False)
     revised = changed.filter(pl.col("column") == "fine_copper_t")
     assert revised.height == 1 and Decimal(revised["after"][0]) - Decimal(revised["before"][0]) == 1000
+    assert revised["reason"].to_list() == ["minem_production 2024-12-31 > 2024-12-31: 1 revised"]
+    assert "`minem_production` (medido / measured): 2024-12-31 → 2024-12-31; 1 revisados" in (
+        settings.releases / "latest" / "CHANGELOG.md"
+    ).read_text(encoding="utf-8")
     assert (settings.releases / "v2025.12.1" / "index.html").exists()
 
 

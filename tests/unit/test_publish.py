@@ -39,14 +39,15 @@ def production(*departments):
     return pl.DataFrame(rows, schema=PRODUCTION.schema(lineage=False), orient="row")
 
 
-def warehouse(settings, tables: dict[str, pl.DataFrame]):
+def warehouse(settings, tables: dict[str, pl.DataFrame], file: str = "a"):
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     settings.analysts_db.unlink(missing_ok=True)
     with connect(settings.analysts_db) as connection:
         connection.execute("CREATE SCHEMA publish; CREATE SCHEMA marts; CREATE TABLE marts.secret AS SELECT 1 AS x")
         connection.execute(
             "CREATE SCHEMA meta; CREATE TABLE meta.landing_files AS SELECT 'worldbank_pinksheet' AS source, "
-            f"DATE '{VINTAGE}' AS source_as_of, 'accepted' AS status"
+            f"DATE '{VINTAGE}' AS source_as_of, 'accepted' AS status, false AS is_synthetic, '{file}' AS landing_sha256, "
+            "CAST(NULL AS VARCHAR) AS period"
         )
         for name, frame in tables.items():
             connection.register("f", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -114,6 +115,7 @@ def test_a_second_release_says_what_changed(settings, published):
             "pub_copper_price": prices(2, 3, usd="9100"),
             "pub_copper_production": production(("02", "ÁNCASH"), ("11", "ICA")),
         },
+        file="b",
     )
     second = release.publish(settings)
     assert second.version == "v2025.12.2"
@@ -125,6 +127,7 @@ def test_a_second_release_says_what_changed(settings, published):
         ("removed", None, None, None),
         ("revised", "copper_usd_per_t", "9000.500000", "9100.000000"),
     ]
+    assert set(told["reason"]) == {f"worldbank_pinksheet {VINTAGE} > {VINTAGE}: 1 revised, 1 withdrawn"}
     log = (second.path / "CHANGELOG.md").read_text()
     assert log.index("v2025.12.2") < log.index("v2025.12.1") and "sin cambios" in log
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import json
 import re
 import string
 from decimal import Decimal
@@ -15,12 +16,14 @@ import yaml
 from pipelines import contracts
 from pipelines.disclosure.parameters import parameters
 from pipelines.errors import AntawasiError
-from pipelines.publish import changes, site
+from pipelines.publish import changes, metrics, site, vintages
 from pipelines.publish.site import charts, edition, language, pages, peru
 
 AS_OF = dt.date(2026, 6, 30)
 ES, EN = language.languages()
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=y>&lt;b&gt;"
+#: Pages with charts beside maps.
+CHARTED = [name for name in pages.WITH_FIGURES if name != "provincias"]
 PRODUCTS = [name for name, contract in contracts.all_contracts().items() if contract.layer == "published"]
 
 
@@ -135,17 +138,22 @@ def world() -> dict[str, pl.DataFrame]:
 
 NO_CHANGES = pl.DataFrame(schema=changes.CHANGE_SCHEMA)
 REVISED = pl.DataFrame(
-    [("pub_copper_price", "revised", HOSTILE, "copper_usd_per_t", HOSTILE, "2")],
+    [("pub_copper_price", "revised", HOSTILE, "copper_usd_per_t", HOSTILE, "2", None)],
     schema=changes.CHANGE_SCHEMA,
     orient="row",
 )
 EMPTY = {name: contracts.contract(name).schema(lineage=False).to_frame() for name in PRODUCTS}
 
 
-def written(folder: Path, published: dict[str, pl.DataFrame], changed: pl.DataFrame = NO_CHANGES) -> dict[str, str]:
+def written(
+    folder: Path,
+    published: dict[str, pl.DataFrame],
+    changed: pl.DataFrame = NO_CHANGES,
+    moved: pl.DataFrame | None = None,
+) -> dict[str, str]:
     """The site's pages by their path in the folder."""
     folder.mkdir()
-    site.write(folder, "v2026.06.1", AS_OF, published, [f"Fuente: {HOSTILE}"], changed)
+    site.write(folder, "v2026.06.1", AS_OF, published, [f"Fuente: {HOSTILE}"], changed, moved)
     return {p.relative_to(folder).as_posix(): p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.html"))}
 
 
@@ -351,7 +359,8 @@ def test_pages_are_small_and_ask_nothing_of_others(found):
             r"""(?:src|href|action|data)\s*=\s*["'](?:https?:)?//|@import|url\(["']?(?:https?:)?//|fetch\(|<link rel="stylesheet""",
             text,
         )
-        assert text.count("<script") == (1 if Path(name).name == "datos.html" else 0)
+        assert text.count("<script") == (1 if Path(name).stem in ("datos", *CHARTED) else 0)
+        assert not re.search(r"<script[^>]*\bsrc=", text)
 
 
 def test_the_same_frames_give_the_same_bytes(found, tmp_path):
@@ -481,7 +490,7 @@ def test_products_without_rows_give_pages_that_say_so(empty):
 def test_what_changed_is_told(tmp_path):
     published = {"pub_copper_price": world()["pub_copper_price"]}
     added = pl.DataFrame(
-        [("pub_copper_price", "added", f"month={i}", None, None, None) for i in range(27)],
+        [("pub_copper_price", "added", f"month={i}", None, None, None, None) for i in range(27)],
         schema=changes.CHANGE_SCHEMA,
         orient="row",
     )
@@ -490,6 +499,29 @@ def test_what_changed_is_told(tmp_path):
     assert rows_of(some)[0] == ["pub_copper_price", "2", "0", "1"] and "Se muestran 1 de 1 valores revisados" in some
     gone = REVISED.with_columns(pl.lit("pub_gone").alias("product"), pl.lit("removed").alias("change"))
     assert ["pub_gone", "0", "1", "0"] in rows_of(written(tmp_path / "gone", published, gone)["index.html"])
+
+
+def test_why_figures_changed_is_told(tmp_path):
+    published = {name: world()[name] for name in ("pub_copper_price", "pub_copper_production")}
+    moved = pl.DataFrame(
+        [("minem_production", False, dt.date(2024, 12, 31), dt.date(2024, 12, 31), 1, 0, 0, 0)],
+        schema=vintages.MOVES,
+        orient="row",
+    )
+    told = written(tmp_path / "moved", published, REVISED, moved)
+    assert [
+        "minem_production",
+        "Medido",
+        "31 dic 2024",
+        "31 dic 2024",
+        "revisados: 1",
+        "pub_copper_production",
+    ] in rows_of(told["index.html"])
+    assert "Why it changed" in text_of(told["en/index.html"])
+    same = written(tmp_path / "same", published, REVISED, moved.clear())
+    assert "Los archivos son los de la entrega anterior" in text_of(same["index.html"])
+    unknown = written(tmp_path / "unknown", published, REVISED)
+    assert "Por qué cambió" not in text_of(unknown["index.html"])
 
 
 def test_the_method_page_tells_the_parameters_in_force(found):
@@ -509,6 +541,35 @@ def test_the_dictionary_tells_every_column(found):
                 assert say.described(column) in told, (name, column.name)
 
 
+def test_the_metrics_page_tells_of_every_figure_its_unit_denominator_and_sql(found):
+    for name, say in (("metricas.html", ES), ("en/metricas.html", EN)):
+        told, rows = text_of(found[name]), rows_of(found[name])
+        for contract in map(contracts.contract, PRODUCTS):
+            assert metrics.figures(contract) and " ".join(metrics.model_sql(contract).split()) in " ".join(told.split())
+            for column in metrics.figures(contract):
+                start = [column.name, say.described(column), column.unit, metrics.denominator(column) or "–"]
+                assert any(row[:4] == start and column.formula in (None, row[4]) for row in rows), column.name
+    assert [
+        "share_of_fob_frac",
+        "Gross margin over fob_usd",
+        "1",
+        "fob_usd",
+        "gross_margin_usd / nullif(fob_usd, 0)",
+    ] in rows_of(found["en/metricas.html"])
+
+
+def test_charts_for_the_pointer_are_scripts_of_the_release_and_hold_what_is_drawn(folder, found):
+    held = {path.name for path in (folder / "interactive").iterdir()}
+    assert held == {"vega.js"} | {f"{code}-{name}.js" for code in ("es", "en") for name in CHARTED}
+    for code in ("es", "en"):
+        for name in CHARTED:
+            text = (folder / "interactive" / f"{code}-{name}.js").read_text(encoding="utf-8")
+            told = json.loads(text.removeprefix("window.antawasi = ").removesuffix(";\n"))
+            page = found[f"{'' if code == 'es' else 'en/'}{name}.html"]
+            assert set(told["charts"]) == set(re.findall(r'data-chart="([^"]+)"', page)) != set()
+            assert told["locale"]["decimal"] == ("," if code == "es" else ".")
+
+
 # --- periods, drawings, colours -----------------------------------------------------------------
 
 
@@ -516,7 +577,7 @@ def test_the_dictionary_tells_every_column(found):
     ("as_of", "year"), [(AS_OF, 2025), (dt.date(2025, 12, 31), 2025), (dt.date(2025, 12, 30), 2024)]
 )
 def test_the_default_year_is_the_last_full_one(as_of, year):
-    assert edition.Edition("v", as_of, {}, [], NO_CHANGES).year == year
+    assert edition.Edition("v", as_of, {}, [], NO_CHANGES, None).year == year
 
 
 @pytest.mark.parametrize(
@@ -546,6 +607,40 @@ def test_the_map_has_every_department_and_shades_them():
     assert "reservado" in drawn and "sin datos" in drawn and "20 %" in drawn
     for rings in peru.departments().values():
         assert all(ring[0] == ring[-1] for ring in rings)
+
+
+def test_a_department_is_drawn_as_its_provinces_where_one_of_them_is_shown():
+    assert len(peru.provinces()) == 196 and {code[:2] for code in peru.provinces()} == set(peru.departments())
+    values = {"0301": (0.2, ""), "0302": (None, ""), "0401": (None, ""), "0402": (None, "")}
+    drawn = peru.draw(
+        "m", values, classes=[(0.5, "hasta 50 %"), (float("inf"), "más")], label="mapa", hidden="reservado", absent="sin datos",
+        watermark="",
+    )  # fmt: skip
+    fills = dict(re.findall(r'data-place="(\d+)" fill="([^"]+)"', drawn))
+    assert (fills["0301"], fills["0302"], fills["04"]) == (charts.CLASSES[0], "url(#m-hatch)", "url(#m-hatch)")
+    assert fills["0303"] == fills["05"] and "03" not in fills and not {"0401", "0402"} & set(fills)
+
+
+@pytest.mark.parametrize("marks", [(True,), (True, False)])
+def test_a_page_with_every_province_stays_small_and_prefers_measured_ones(tmp_path, marks):
+    provinces = [
+        {"place_code": code, "place_name": "PROVINCIA DEL NOMBRE", "place_level_code": "PROVINCE", "month": dt.date(2025, 12, 1),
+         "milestone_code": "AUTORIZACION", "eligible_registration_count": 50, "reached_registration_count": 20 + i % 9,
+         "share_frac": Decimal(20 + i % 9) / 50, "is_synthetic": mark}
+        for mark in marks for i, code in enumerate(peru.provinces())
+    ]  # fmt: skip
+    progress = pl.concat([world()["pub_formalization_progress"], table("pub_formalization_progress", *provinces)])
+    page = written(tmp_path / "site", world() | {"pub_formalization_progress": progress})["provincias.html"]
+    assert len(set(re.findall(r'data-place="(\d{4})"', page))) == 196
+    assert len(page.encode()) < 100_000
+    assert re.findall(r'id="(authorised_provinces-[a-z]+)"', page) == [
+        f"authorised_provinces-{'simulado' if marks == (True,) else 'medido'}"
+    ]
+
+
+def test_paths_of_the_map_close_and_keep_their_shape():
+    square = [(0, 0), (2, 0), (5, 0), (5, -4), (0, -4), (0, 0)]
+    assert peru._path(square) == "M0,0l5 0 0-4-5 0z"
 
 
 def luminance(colour: str) -> float:

@@ -33,5 +33,5 @@ known_history as ({{ registry_history('known_runs', 'known_judged') }})
 
 select *
 from known_history
-where valid_from <= cast(valid_on as date) and coalesce(valid_to > cast(valid_on as date), true)
+where {{ valid_on('valid_on') }}
 {%- endmacro %}

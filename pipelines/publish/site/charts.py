@@ -5,6 +5,7 @@ A value of None is not drawn; its text (as «reservado») stands where the bar w
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 import textwrap
@@ -19,6 +20,7 @@ CLASSES = ("#f6e3d5", "#e3b08d", "#c07845", "#8f4116")
 _WIDTH = 200
 _FONT = 12
 FACE = "Arial, Helvetica, sans-serif"
+VEGA_LITE = "6.4"
 
 
 def bars(
@@ -218,15 +220,21 @@ def _data(rows: list[dict[str, Any]]) -> Any:
     return alt.Data(values=rows)
 
 
-def svg(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> str:
-    """Static SVG of a chart as one image with a label: the inner ARIA roles of the drawing would be read out one by one.
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A chart as static SVG, and the Vega-Lite that draws it anew with what it tells under the pointer."""
+
+    svg: str
+    spec: dict[str, Any]
+
+
+def drawing(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> Drawing:
+    """A chart as one image with a label: the inner ARIA roles of the drawing would be read out one by one.
 
     Args:
         d3: how axes write numbers.
         watermark: a word across the picture, which stays when the picture alone is copied; empty for none.
     """
-    import vl_convert
-
     styled = (
         chart.configure(background=PAPER, font=FACE, padding={"left": 14, "right": 6, "top": 5, "bottom": 5})
         .configure_axis(labelColor=INK, titleColor=INK, gridColor=GRID, labelFontSize=_FONT, titleFontSize=_FONT, titleFontWeight="normal")
@@ -234,7 +242,58 @@ def svg(chart: Any, label: str, d3: dict[str, Any], watermark: str) -> str:
         .configure_legend(labelColor=INK, labelFontSize=_FONT, symbolStrokeWidth=2)
         .configure_view(stroke=None)
     )  # fmt: skip
-    drawn = vl_convert.vegalite_to_svg(styled.to_dict(), vl_version="6.4", format_locale=d3)
+    spec = styled.to_dict()
+    return Drawing(_svg(spec, label, d3, watermark), _told(spec, _first_row(spec)))
+
+
+def _first_row(spec: Any) -> dict[str, Any]:
+    """The first row of a chart's data, wherever in it they stand."""
+    if isinstance(spec, dict):
+        if "values" in spec.get("data", {}):
+            return spec["data"]["values"][0]
+        return next((row for part in spec.values() if (row := _first_row(part))), {})
+    return next((row for part in spec if (row := _first_row(part))), {}) if isinstance(spec, list) else {}
+
+
+def _told(spec: Any, row: dict[str, Any]) -> Any:
+    """A chart whose marks tell what they stand for: the names of a row, then its text, else its number. A line tells it at its
+    points, which are not seen; a band tells nothing."""
+    if isinstance(spec, list):
+        return [_told(part, row) for part in spec]
+    if not isinstance(spec, dict):
+        return spec
+    if "mark" not in spec or "encoding" not in spec:
+        return {key: _told(part, row) for key, part in spec.items()}
+    kind, telling = spec["mark"]["type"], {"tooltip": {"value": {"expr": _sentence(row)}}}
+    if kind == "area":
+        return spec
+    if kind == "line":
+        points = {
+            "mark": {"type": "point", "opacity": 0, "size": 150},
+            "encoding": {k: spec["encoding"][k] for k in ("x", "y")} | telling,
+        }
+        return {key: part for key, part in spec.items() if key not in ("mark", "encoding")} | {
+            "layer": [{"mark": spec["mark"], "encoding": spec["encoding"]}, points]
+        }
+    return spec | {"encoding": spec["encoding"] | telling}
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    """What a mark tells, as an expression on its row, of which `row` is one like it."""
+    parts = [f"replace(datum.{key}, /\\n/g, ' ')" for key in ("group", "label", "name", "part") if key in row]
+    parts += ["datum.year"] * ("year" in row) + [f"format(datum.x, '.{int('name' in row)}f')"] * ("x" in row)
+    number = "format(datum.y, ',.1f')" if "y" in row else "format(datum.value, ',.1f')"
+    if "part" in row:  # parts that are too thin for their text have none
+        parts.append(f"isValid(datum.value) ? {number} : datum.text" if "text" in row else number)
+    else:
+        parts.append("datum.text" if "text" in row else number)
+    return " + ' · ' + ".join(f"({part})" for part in parts)
+
+
+def _svg(spec: dict[str, Any], label: str, d3: dict[str, Any], watermark: str) -> str:
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, format_locale=d3)
     drawn = re.sub(r'<path class="(?:back|fore)ground"[^>]*/>', "", drawn)
     drawn = re.sub(r"<[^>]+>", lambda tag: _lean(tag[0]), drawn)
     drawn = re.sub(r"<text[^>]*>(?:<tspan[^>]*>[^<]*</tspan>)+", lambda text: _centred(text[0]), drawn)

@@ -16,13 +16,15 @@ Row = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Edition:
-    """A release's version, as-of date, tables, attribution lines and changes against the last release."""
+    """A release's version, as-of date, tables, attribution lines, changes against the last release and, where known, the
+    sources whose files changed since then (`vintages.MOVES`)."""
 
     version: str
     as_of: dt.date
     published: dict[str, pl.DataFrame]
     attributions: list[str]
     changes: pl.DataFrame
+    moved: pl.DataFrame | None
 
     @property
     def year(self) -> int:
@@ -40,6 +42,10 @@ class Edition:
         for column, value in equal.items():
             frame = frame.filter(pl.col(column) == value)
         return frame.to_dicts()
+
+    def has_mark(self, product: str, is_synthetic: bool) -> bool:
+        """Whether a product has rows of this kind."""
+        return self.is_synthetic(product) if is_synthetic else self.is_measured(product)
 
     def is_synthetic(self, *products: str) -> bool:
         """Whether any row of these products is simulated."""

@@ -43,6 +43,7 @@ class Figure:
     title: str
     note: str
     picture: str
+    spec: dict[str, Any] | None
     table: Table
     source: str
     period: str
@@ -66,15 +67,18 @@ class Desk:
             return self.say("site.no_data")
         return text(row) if is_shown(row) else self.say("site.hidden")
 
-    def drawing(self, chart: Any, label: str) -> str:
-        return charts.svg(chart, label, self.say.d3, self.watermark)
+    def drawing(self, chart: Any, label: str) -> charts.Drawing:
+        return charts.drawing(chart, label, self.say.d3, self.watermark)
 
     @property
     def watermark(self) -> str:
         return self.say("site.watermark") if self.is_synthetic else ""
 
     def place(self, row: Row) -> str:
-        return self.say.place(row["place_code"], row["place_name"])
+        code, name = row["place_code"], row["place_name"]
+        if len(code) == 4:  # the texts list departments: a province's name is the data's, with its department
+            return f"{name.title()} ({self.say.place(code[:2], code[:2])})"
+        return self.say.place(code, name)
 
     def when(self, period: str) -> str:
         """The period shown, and why it is not the default one where it is not."""
@@ -85,7 +89,7 @@ class Desk:
         return f"{told} {self.say('site.other_period', year=default)}"
 
     def figure(
-        self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str = "",
+        self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str | charts.Drawing = "",
         headline: str = "", sources: tuple[str, ...] = (), more: str = "", badge: str = "",
     ) -> Figure:  # fmt: skip
         """A figure with its source line.
@@ -101,8 +105,9 @@ class Desk:
         told = [say("site.simulated_source")] if self.is_synthetic else sorted({s.attribution for s in held})
         line = say("site.source", sources="; ".join([*told, more] if more else told), version=self.edition.version)
         kind, badge_of_kind = ("simulado", "site.simulated") if self.is_synthetic else ("medido", "site.measured")
+        svg, spec = (picture.svg, picture.spec) if isinstance(picture, charts.Drawing) else (picture, None)
         return Figure(
-            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, picture, table, line, period, headline
+            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, svg, spec, table, line, period, headline
         )  # fmt: skip
 
     def reserved(self, name: str, product: str, period: str, table: Table) -> Figure:
@@ -339,15 +344,19 @@ def paid_map(desk: Desk) -> Figure | None:
     if period is None:
         return None
     rows = [row for row in rows if row["period_code"] == period]
-    return _share_map(desk, "paid_map", PRICE, rows, period, "paid_to_denominator_frac", say("words.paid_to_london"))
+    return _share_map(
+        desk, "paid_map", PRICE, _national_first(rows), period, "paid_to_denominator_frac", say("words.paid_to_london")
+    )
 
 
-def _share_map(desk: Desk, name: str, product: str, rows: list[Row], period: str, column: str, what: str) -> Figure:
-    """A map of shares from 0 to 1 and its table; the title tells the department with most and the one with least."""
+def _share_map(
+    desk: Desk, name: str, product: str, places: dict[str, Row], period: str, column: str, what: str
+) -> Figure:
+    """A map of shares from 0 to 1 and its table; the title tells the place with most and the one with least."""
     say = desk.say
-    places = _national_first(rows)
+    level = "province" if any(len(code) == 4 for code in places) else "department"
     table = Table(
-        [say("words.department"), what],
+        [say(f"words.{level}"), what],
         [[desk.place(row), desk.cell(row, lambda r: say.percent(r[column], 1))] for row in places.values()],
     )
     note = f"{desk.when(period)} {say(f'figures.{name}.note')}"
@@ -458,7 +467,22 @@ def authorised_map(desk: Desk) -> Figure | None:
     month, rows = _at_month(desk, rows)
     if month is None:
         return None
-    return _share_map(desk, "authorised_map", PROGRESS, rows, month, "share_frac", say("words.authorised"))
+    return _share_map(
+        desk, "authorised_map", PROGRESS, _national_first(rows), month, "share_frac", say("words.authorised")
+    )
+
+
+def authorised_provinces(desk: Desk) -> Figure | None:
+    """The same by province, in the departments of which some province may be told; simulated ones where no measured one is."""
+    by = {"place_level_code": "PROVINCE", "sex_code": "T", "milestone_code": "AUTORIZACION"}
+    if desk.is_synthetic and any(is_shown(row) for row in desk.edition.rows(PROGRESS, False, **by)):
+        return None
+    rows = desk.rows(PROGRESS, **by)
+    month, rows = _at_month(desk, rows)
+    if month is None:
+        return None
+    places = _by(sorted(rows, key=lambda row: row["place_code"]), "place_code")
+    return _share_map(desk, "authorised_provinces", PROGRESS, places, month, "share_frac", desk.say("words.authorised"))
 
 
 #: Curves that are drawn; the table has all milestones.

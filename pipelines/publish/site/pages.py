@@ -11,7 +11,7 @@ import polars as pl
 from pipelines import contracts
 from pipelines.contracts import TableContract
 from pipelines.disclosure import parameters as disclosure
-from pipelines.publish import extracts
+from pipelines.publish import extracts, metrics, vintages
 from pipelines.publish.site import figures, peru
 from pipelines.publish.site.edition import Edition
 from pipelines.publish.site.figures import Figure, Maker, Table
@@ -23,10 +23,12 @@ _REVISED_SHOWN = 12
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """A page with figures: the products that it tells of, and the makers in order; the first one gives the page's number."""
+    """A page with figures: the products that it tells of, and the makers in order; the first one gives the page's number, if it has
+    one among the five."""
 
     products: tuple[str, ...]
     makers: tuple[Maker, ...]
+    has_number: bool = True
 
 
 WITH_FIGURES = {
@@ -34,6 +36,7 @@ WITH_FIGURES = {
         (figures.PROGRESS, figures.SURVIVAL, figures.FLOWS),
         (figures.funnel, figures.survival, figures.authorised_map, figures.flows),
     ),
+    "provincias": Page((figures.PROGRESS,), (figures.authorised_provinces,), has_number=False),
     "margenes": Page((figures.MARGIN,), (figures.waterfall, figures.link_shares, figures.margin_per_tonne)),
     "precio": Page((figures.PRICE, figures.LONDON), (figures.paid, figures.paid_map, figures.london_price)),
     "trazabilidad": Page((figures.CUSTODY,), (figures.custody,)),
@@ -43,7 +46,7 @@ WITH_FIGURES = {
     ),
 }
 #: Every page in the order of the menu.
-NAMES = ("index", *WITH_FIGURES, "datos", "metodo", "glosario")
+NAMES = ("index", *WITH_FIGURES, "datos", "metodo", "metricas", "glosario")
 
 
 def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
@@ -52,11 +55,12 @@ def contexts(say: Language, edition: Edition) -> dict[str, dict[str, Any]]:
     everything = tuple(edition.published)
     return {
         "index": {"banner": banner(edition, everything), **_changes(say, edition),
-                  "numbers": [_number(say, name, made[name][0]) for name in WITH_FIGURES]},
+                  "numbers": [_number(say, name, made[name][0]) for name, page in WITH_FIGURES.items() if page.has_number]},
         **{name: {"banner": banner(edition, page.products), "figures": _in_order(made[name]), "missing": _missing(edition, page),
                   "contracts": [contracts.contract(product) for product in page.products]} for name, page in WITH_FIGURES.items()},
         "datos": {"banner": banner(edition, everything), "products": [_product(edition, name) for name in edition.published]},
         "metodo": {"banner": banner(edition, everything), **_method(say, edition)},
+        "metricas": {"banner": None, "products": [_metrics(say, contracts.contract(name)) for name in edition.published]},
         "glosario": {"banner": None, "entries": sorted(say.get("glossary").items(), key=lambda entry: _plain(entry[1]["term"]))},
     }  # fmt: skip
 
@@ -119,15 +123,39 @@ def _changes(say: Language, edition: Edition) -> dict[str, Any]:
     return {
         "changes": state,
         "counts": counts,
+        "moved": _moved(say, edition),
         "revised_count": revised.height,
         "revised": Table(
             [say("words.product"), say("words.key"), say("words.column"), say("words.before"), say("words.after")],
             [
                 [product, key, column, _told(say, before), _told(say, after)]
-                for product, _, key, column, before, after in revised.head(_REVISED_SHOWN).iter_rows()
+                for product, _, key, column, before, after, _ in revised.head(_REVISED_SHOWN).iter_rows()
             ],
         ),
     }
+
+
+def _moved(say: Language, edition: Edition) -> Table | None:
+    """The sources whose files changed since the last release and the tables that they feed; None where that is not known."""
+    if edition.moved is None:
+        return None
+    rows = []
+    for row in edition.moved.iter_rows(named=True):
+        fed = [name for name in edition.published if row["source"] in contracts.contract(name).published_from]
+        dates = (row[name] for name in ("as_of_before", "as_of_after"))
+        rows.append(
+            [
+                row["source"],
+                say("site.simulated" if row["is_synthetic"] else "site.measured"),
+                *(say.date(day) if day else say.number(None) for day in dates),
+                say.listed(
+                    [say(f"words.{k}_files", count=row[f"{k}_files"]) for k in vintages.KINDS if row[f"{k}_files"]]
+                ),
+                ", ".join(name for name in fed if edition.has_mark(name, row["is_synthetic"])),
+            ]
+        )
+    words = ("source", "kind", "as_of_before", "as_of_after", "files", "feeds")
+    return Table([say(f"words.{word}") for word in words], rows)
 
 
 def _told(say: Language, value: str | None) -> str:
@@ -146,6 +174,27 @@ def _product(edition: Edition, name: str) -> dict[str, Any]:
         "kind": kind if frame.height else "none",
         "first": told[0] if told else "",
         "last": told[-1] if told else "",
+    }
+
+
+def _metrics(say: Language, contract: TableContract) -> dict[str, Any]:
+    """A table's figures, what each is divided by, and the queries that give them: title and SQL."""
+    sums = metrics.sums_sql(contract)
+    otherwise = say("pages.metricas.is_summed" if sums else "pages.metricas.is_read")
+    queries = [(say("pages.metricas.sums", product=contract.name), sums)] if sums else []
+    return {
+        "contract": contract,
+        "table": Table(
+            [*(say(f"words.{word}") for word in ("figure", "meaning", "unit", "denominator")), "SQL"],
+            [
+                [f.name, say.described(f), f.unit or "", metrics.denominator(f) or "–", f.formula or otherwise]
+                for f in metrics.figures(contract)
+            ],
+        ),
+        "queries": [
+            *queries,
+            (say("pages.metricas.model", model=metrics.model(contract)), metrics.model_sql(contract)),
+        ],
     }
 
 

@@ -1,4 +1,4 @@
-"""A map of Peru's departments, shaded by a value; drawn from boundaries in this folder's map/ without a projection library."""
+"""A map of Peru's departments or provinces, shaded by a value; drawn from boundaries in this folder's map/ without a projection library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from pipelines.publish.site import charts
 
 _MAP = Path(__file__).parent / "map"
-_TOPOLOGY = _MAP / "pe_departamentos_2022.topo.json"
+_DEPARTMENTS, _PROVINCES = _MAP / "pe_departamentos_2022.topo.json", _MAP / "pe_provincias_2022.topo.json"
 #: Size of the picture and its scale. So near the equator a degree is as wide as it is high; whole units simplify the coast.
 _WIDTH, _HEIGHT, _PER_DEGREE, _MARGIN = 340, 470, 25.0, 8
 _NO_DATA = "#fffdfb"
@@ -31,16 +31,28 @@ def draw(
     name: str, values: dict[str, tuple[float | None, str]], *, classes: list[tuple[float, str]], label: str, hidden: str, absent: str,
     watermark: str,
 ) -> str:  # fmt: skip
-    """The map as SVG.
+    """The map as SVG. A department of whose provinces some value is shown is drawn as its provinces; one all of whose provinces are
+    hidden is hidden as a whole.
 
     Args:
         name: of the picture within its page.
-        values: by department code, its value (None: hidden) and the text that stands on it; no entry: no data.
+        values: by code of department or province, its value (None: hidden) and the text that stands on it (departments alone); no
+            entry: no data.
         classes: up to four, from the least: the value up to which each goes, and its text in the legend.
-        hidden: how the legend names hidden departments; absent: those without data.
+        hidden: how the legend names hidden places; absent: those without data.
     """
     hatch = f"url(#{name}-hatch)"
-    shapes = [_shape(code, rings, values.get(code), classes, hatch) for code, rings in departments().items()]
+    split = {code[:2] for code, (value, _) in values.items() if len(code) == 4 and value is not None}
+    told = {code[:2]: (None, "") for code in values if code[:2] not in split} | values
+    drawn = {code: rings for code, rings in departments().items() if code not in split} | {
+        code: rings for code, rings in provinces().items() if code[:2] in split
+    }
+    shapes = [_shape(code, rings, told.get(code), classes, hatch) for code, rings in drawn.items()]
+    shapes += [
+        f'<path fill="none" stroke-width="1.4" d="{"".join(map(_path, rings))}"/>'
+        for code, rings in departments().items()
+        if code in split
+    ]
     texts = [
         f'<text x="{x}" y="{y}" text-anchor="middle">{html.escape(values[code][1])}</text>'
         for code, rings in departments().items()
@@ -52,7 +64,7 @@ def draw(
     ]
     legend = [(charts.CLASSES[i], text) for i, (_, text) in enumerate(classes) if text in used]
     legend += [(hatch, hidden)] if any(value is None for value, _ in values.values()) else []
-    legend += [(_NO_DATA, absent)] if len(values) < len(departments()) else []
+    legend += [(_NO_DATA, absent)] if not drawn.keys() <= told.keys() else []
     top = _HEIGHT - 20 * len(legend)
     keys = "".join(
         f'<rect x="4" y="{top + 20 * i}" width="16" height="13" fill="{fill}" stroke="{charts.SOFT}"/>'
@@ -90,8 +102,20 @@ def _class(value: float, classes: list[tuple[float, str]]) -> int:
 
 
 def _path(ring: list[Point]) -> str:
-    steps = " ".join(f"{x - a},{y - b}" for (a, b), (x, y) in itertools.pairwise(ring))
-    return f"M{ring[0][0]},{ring[0][1]}l{steps}z"
+    """A closed ring as an SVG path in few characters: steps of one direction are one, a minus sign parts numbers."""
+    steps: list[Point] = []
+    for (a, b), (x, y) in itertools.pairwise(ring):
+        step = (x - a, y - b)
+        if (
+            steps
+            and steps[-1][0] * step[1] == steps[-1][1] * step[0]
+            and steps[-1][0] * step[0] + steps[-1][1] * step[1] > 0
+        ):
+            steps[-1] = (steps[-1][0] + step[0], steps[-1][1] + step[1])
+        else:
+            steps.append(step)
+    numbers = itertools.chain.from_iterable(steps[:-1])
+    return f"M{ring[0][0]},{ring[0][1]}l{' '.join(map(str, numbers)).replace(' -', '-')}z"
 
 
 def _area(ring: list[Point]) -> float:
@@ -106,10 +130,23 @@ def _centre(ring: list[Point]) -> Point:
     return round(x), round(y)
 
 
+Rings = dict[str, list[list[Point]]]
+
+
 @functools.cache
-def departments() -> dict[str, list[list[Point]]]:
+def departments() -> Rings:
     """Rings of every department by ubigeo code, in units of the picture, each closed."""
-    topology = json.loads(_TOPOLOGY.read_text(encoding="utf-8"))
+    return _rings(_DEPARTMENTS)
+
+
+@functools.cache
+def provinces() -> Rings:
+    """The same of every province."""
+    return _rings(_PROVINCES)
+
+
+def _rings(path: Path) -> Rings:
+    topology = json.loads(path.read_text(encoding="utf-8"))
     arcs = [_arc(arc, topology) for arc in topology["arcs"]]
     (layer,) = topology["objects"].values()
     found = {}

@@ -1,3 +1,4 @@
+{{ config(post_hook="{{ price_on_macro() }}") }}
 -- Copper, silver, gold and the dollar for every calendar day. A day has the value quoted on it (DAILY), else the last
 -- one quoted before, for as many days as ref_price_rule says (CARRIED), else its month's mean (MONTHLY), else null.
 -- Daily: the central bank's copper of London (US cents per pound) and the middle of the buying and selling rates of
@@ -123,15 +124,19 @@ select
     coalesce(copper.series_code, case when sheet.copper is not null then 'worldbank_pinksheet' end)
         as copper_series_code,
     {{ price_basis('copper', 'sheet.copper') }} as copper_basis_code,
+    coalesce(copper.period_date, case when sheet.copper is not null then days.month end) as copper_period_date,
     cast(coalesce(sheet.silver, world.silver) as decimal(18, 6)) as silver_usd_per_oz,
     cast(coalesce(sheet.gold, world.gold) as decimal(18, 6)) as gold_usd_per_oz,
     case when coalesce(sheet.silver, world.silver, sheet.gold, world.gold) is not null then 'worldbank_pinksheet' end
         as precious_series_code,
     case when coalesce(sheet.silver, world.silver, sheet.gold, world.gold) is not null then 'MONTHLY' end
         as precious_basis_code,
+    case when coalesce(sheet.silver, world.silver, sheet.gold, world.gold) is not null then days.month end
+        as precious_period_date,
     cast(coalesce(dollar.quoted, rates.fx_pen_per_usd) as decimal(18, 6)) as pen_per_usd,
     coalesce(dollar.series_code, rates.fx_series_code) as fx_series_code,
     {{ price_basis('dollar', 'rates.fx_pen_per_usd') }} as fx_basis_code,
+    coalesce(dollar.period_date, case when rates.fx_pen_per_usd is not null then days.month end) as fx_period_date,
     days.is_synthetic
 from days
 left join standing as copper

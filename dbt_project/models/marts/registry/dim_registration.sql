@@ -1,14 +1,15 @@
 {{ config(
     materialized='incremental',
     unique_key=['registration_key', 'is_synthetic'],
-    post_hook=["{{ registry_forget_natural() }}", "{{ registry_keep_record() }}", "{{ known_on_macro() }}"],
+    post_hook=["{{ registry_forget_natural() }}", "{{ registry_keep_record() }}", "{{ known_on_macro() }}", "{{ registry_on_macro() }}"],
     meta={'keeps_record': true, 'trace': {'parent': 'stg_reinfo__registrations', 'on': ['landing_sha256', 'row_number']}}
 ) }}
 -- depends_on: {{ ref('int_registry__inputs') }}
 -- The registry's history: one row per registration and interval of valid time in which nothing about it changed (macro
 -- registry_history). A registration is not a person. New files change the history of a few registrations: theirs is
 -- told anew from all their runs, that of the others stays.
--- The table macro `marts.registry_known_on` holds the same rules, over the files that were known on a day.
+-- The table macro `marts.registry_known_on` holds the same rules, over the files that were known on a day;
+-- `marts.registry_on` gives the rows of a day.
 {% set files, judged = ref('int_registry__files'), ref('int_registry__files_judged') %}
 {% set runs, codes = ref('int_registry__runs'), ref('int_registry__codes') %}
 {% if is_incremental() %}
