@@ -13,7 +13,7 @@ export UV_NO_PROGRESS := 1
 # Dagster, dbt and GX are large: compiled once at install, every command starts in half the time.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup run test test-browser test-office dev lint format bench bench-full lock clean
+.PHONY: help setup run test test-browser test-office faults fuzz dev lint format bench bench-full lock clean
 help:
 	@echo "make run           set up, take in the committed sample, build, check, publish, and say where everything is"
 	@echo "make test          set up and run every test that needs Python alone"
@@ -21,6 +21,8 @@ help:
 	@echo "make lint          formatting, lint, types, contracts, SQL"
 	@echo "make bench         benchmarks at reduced sizes (bench-full: at the sizes of docs/en/method.md)"
 	@echo "make test-browser  the published site in a headless browser (needs chromium)"
+	@echo "make faults        runs killed 200 times and broken in every other way (hours; KILLS=20 for fewer)"
+	@echo "make fuzz          50,000 broken files through every parser (CASES=5000 for fewer)"
 	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
 
 setup: $(INSTALLED)
@@ -40,7 +42,7 @@ run: setup
 	@$(BIN)/antawasi run --sample
 
 test: setup
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not office"
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not office and not faults"
 
 test-browser: setup
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { echo "test-browser needs chromium"; exit 1; }
@@ -49,6 +51,14 @@ test-browser: setup
 test-office: setup
 	@command -v soffice >/dev/null || { echo "test-office needs LibreOffice (soffice)"; exit 1; }
 	@$(BIN)/python -m pytest -q -m office
+
+# Kills at scale tiny with all of dbt; everything else in the small house, where a run takes seconds.
+faults: setup
+	@ANTAWASI_FAULTS_HOUSE=tiny ANTAWASI_KILLS=$${KILLS:-200} $(BIN)/python -m pytest -q -s tests/faults/test_kills.py
+	@$(BIN)/python -m pytest -q -s -m faults
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz.harness --cases $${CASES:-50000} --seed $${SEED:-1}
 
 dev: setup
 	@$(BIN)/python -m pipelines.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -211,7 +212,7 @@ def _print_origin(settings: Settings, sha256: str, group: pl.DataFrame, where: d
     )
     out.print(f"  rows {', '.join(map(str, numbers[:20]))}{' ...' if len(numbers) > 20 else ''}", highlight=False)
     card_path = settings.landing / str(first["source"]) / sha256 / "origin.json"
-    if card_path.exists():
+    if os.access(card_path, os.R_OK):  # analysts may not enter landing and lake: they see file and row, not the content
         card = landing.read_card(card_path)
         out.print(f"  file {card.path(settings.landing)}", highlight=False, soft_wrap=True)
         out.print(
@@ -221,7 +222,7 @@ def _print_origin(settings: Settings, sha256: str, group: pl.DataFrame, where: d
         )
     for table in contracts.tables_of(str(first["source"])):
         path = lake.raw_path(settings.lake, table.name, sha256)
-        if path.exists():
+        if os.access(path, os.R_OK):
             held = pl.read_parquet(path).filter(
                 pl.col("_row_number").is_in(numbers[:20]), *(pl.col(c) == v for c, v in where.items() if c in table.column_names)
             ).drop("_landing_sha256", "_ingested_at", "_source_as_of", "_is_synthetic")  # fmt: skip

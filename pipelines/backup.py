@@ -194,7 +194,7 @@ def _verify(part: Path, copied: Path, zones: Sequence[str]) -> None:
 
 
 def _set_modes(home: Path) -> None:
-    """As the house makes them: the vault for its owner alone, landing and releases not to be written."""
+    """As the house makes them: only releases are for others; within a closed zone the vault is closed at every level."""
     for folder in (p for p in home.rglob("*") if p.is_dir()):
-        zone = folder.relative_to(home).parts[0]
-        os.chmod(folder, 0o700 if zone == "vault" else 0o755)
+        zone, *inner = folder.relative_to(home).parts
+        os.chmod(folder, 0o755 if zone == "releases" or (inner and zone != "vault") else 0o700)

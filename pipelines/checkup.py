@@ -46,7 +46,7 @@ class Finding:
 def findings(settings: Settings) -> list[Finding]:
     """Every check, in the order in which a person would mend them. A check that itself fails is a finding."""
     checks: tuple[Callable[[Settings], Iterable[Finding]], ...] = (
-        _installation, _home, _disk, _open_files, _clock, _locks, _vault, _ledger, _backup, _warehouse, _team, _notices,
+        _installation, _home, _disk, _open_files, _clock, _locks, _closed, _vault, _ledger, _backup, _warehouse, _team, _notices,
     )  # fmt: skip
     return [finding for check in checks for finding in _tried(check, settings)]
 
@@ -110,7 +110,7 @@ def _open_files(_: Settings) -> Iterable[Finding]:
 
 
 def _clock(settings: Settings) -> Iterable[Finding]:
-    """Files that landed in the future: the clock was wrong then or is wrong now, and dates of landing order corrections."""
+    """Files that landed in the future: the clock was wrong then or is wrong now."""
     from pipelines import landing
 
     now = dt.datetime.fromisoformat(landing.now_utc())
@@ -119,7 +119,7 @@ def _clock(settings: Settings) -> Iterable[Finding]:
     yield Finding(
         is_right,
         f"clock: {now:%Y-%m-%d %H:%M} UTC" + ("" if is_right else f", but a file landed at {latest[:16]} UTC"),
-        "" if is_right else "set the clock (`timedatectl set-ntp true`); until then nothing new counts as newer",
+        "" if is_right else "set the clock (`timedatectl set-ntp true`)",
     )
     try:
         zoneinfo.ZoneInfo("America/Lima")
@@ -152,6 +152,14 @@ def _is_held(path: Path) -> bool:
     return False
 
 
+def _closed(settings: Settings) -> Iterable[Finding]:
+    opened = [str(zone) for zone in settings.closed if zone.exists() and files.is_open_to_others(zone)]
+    if opened:
+        yield Finding(False, f"others may enter {', '.join(opened)}", f"chmod 700 {' '.join(opened)}")
+    else:
+        yield Finding(True, "landing, lake, vault, ledger and records are closed to other users")
+
+
 def _vault(settings: Settings) -> Iterable[Finding]:
     from pipelines import vault
 
@@ -169,16 +177,13 @@ def _vault(settings: Settings) -> Iterable[Finding]:
     if not settings.vault.exists():
         yield Finding(None, "no vault yet; the first ingest makes one. Keep a backup of it apart from the data")
         return
-    open_to_others = [p for p in (settings.vault, *settings.vault.rglob("*")) if stat.S_IMODE(p.stat().st_mode) & 0o077]
-    if stat.S_IMODE(settings.vault.stat().st_mode) & 0o077:
-        yield Finding(False, f"{settings.vault} can be read by others", f"chmod 700 {settings.vault}")
     # Files behind a closed folder are safe; a copy of it made without its modes may not be.
-    elif loose := [p for p in open_to_others if p.is_file()]:
+    if loose := [p for p in settings.vault.rglob("*") if p.is_file() and stat.S_IMODE(p.stat().st_mode) & 0o077]:
         yield Finding(None, f"{len(loose)} files in the vault can be read by others", f"chmod -R go= {settings.vault}")
     try:
         vault.open_keyer(settings.vault, settings.lake)
     except AntawasiError as error:
-        yield Finding(False, "vault", str(error))
+        yield Finding(False, "the vault's key", str(error))
     else:
         yield Finding(True, "vault: its key is the one that the lake was written with")
 

@@ -56,8 +56,11 @@ AsOf = Annotated[
 
 def main() -> None:
     """Entry point: messages for persons on standard error, no traceback for what a person can mend."""
+    from pipelines import files
+
     try:
-        app()
+        with files.disk_errors("in the house"):
+            app()
     except AntawasiError as error:
         err.print(f"[bold red]antawasi:[/bold red] {_plain(error)}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILED)

@@ -36,13 +36,32 @@ def is_abandoned(leftover: Path) -> bool:
     return False
 
 
+#: How DuckDB, SQLite and the kernel tell a full disk or a file beyond the limit of the process.
+_FULL = (
+    "no space left on device",
+    "disk quota exceeded",
+    "file too large",
+    "database or disk is full",
+    "disk i/o error",
+)
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error, of whichever library, says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return any(told in str(error).lower() for told in _FULL)
+
+
 @contextlib.contextmanager
 def disk_errors(what: str) -> Iterator[None]:
     """Turn a full disk into a message that says what was being written and that nothing was lost."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except AntawasiError:
+        raise
+    except Exception as error:
+        if is_full_disk(error):
             raise AntawasiError(
                 f"No space left while writing {what}. The previous files are intact. "
                 "What to do: free disk space and run the same command again; it continues where it stopped."
@@ -87,6 +106,17 @@ def atomic_dir(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(tmp, ignore_errors=True)
         raise
+
+
+def close_to_others(folder: Path) -> None:
+    """Make a folder that its owner alone may enter, whatever the umask; one that stands open is closed."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if is_open_to_others(folder):
+        os.chmod(folder, 0o700)
+
+
+def is_open_to_others(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & 0o077)
 
 
 def swap_symlink(link: Path, target_name: str) -> None:

@@ -82,14 +82,15 @@ def _release_is_due(settings: Settings) -> bool:
 
 @contextlib.contextmanager
 def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
-    """One run at a time; what a killed run left half-written is swept under the lock, a killed swap of keys completed."""
+    """One run at a time; a killed swap of keys is completed, what killed runs left half-written swept, closed zones closed."""
     with files.lock(settings.home / "locks" / "run.lock", "The house (another run)", wait_s):
         if vault.is_half_rotated(settings.home):
             from pipelines import rotation
 
             rotation.finish(settings)
-        zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
-        for zone in (*zones, settings.home / "simulated"):
+        for zone in settings.closed:
+            files.close_to_others(zone)
+        for zone in (*settings.closed, settings.warehouse, settings.releases, settings.reports):
             files.sweep_temporaries(zone)
         yield
 
@@ -118,8 +119,9 @@ class Orchestra:
 
         self._dg, self._settings, self._reporter = dg, settings, reporter
         self._defs = build_defs(settings, reporter=reporter)
-        self._instance = _instance(settings)
-        self._bury_killed_runs()
+        with _record_of_runs(settings):
+            self._instance = _instance(settings)
+            self._bury_killed_runs()
 
     def ingest(self, source: Source) -> None:
         """Ingest and check one source over every period that has files."""
@@ -153,6 +155,7 @@ class Orchestra:
             open(log, "w", encoding="utf-8") as sink,
             contextlib.redirect_stdout(sink),
             contextlib.redirect_stderr(sink),
+            _record_of_runs(self._settings),
         ):
             result = self._defs.resolve_job_def(job).execute_in_process(
                 instance=self._instance, raise_on_error=False, run_config=(run_config or {}) | _QUIET, tags=_OURS
@@ -175,10 +178,29 @@ def _instance(settings: Settings) -> dg.DagsterInstance:
     )
 
 
+@contextlib.contextmanager
+def _record_of_runs(settings: Settings) -> Iterator[None]:
+    """Dagster's record that cannot be written stops a run by name, not with a traceback."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise AntawasiError(
+            f"Dagster's record of runs in {settings.dagster_home} cannot be written ({error.orig}). What was finished is kept. "
+            "What to do: see that the folder may be written and the disk has space, and run the same command again; "
+            "a damaged record may be moved away, since nothing is rebuilt from it."
+        ) from error
+
+
 def _reason(result: dg.ExecuteInProcessResult, log: Path) -> str:
     """Why a run failed, with the log to look at where no message of ours says it."""
     failures = [e for e in result.all_events if e.is_step_failure or e.is_failure]
-    told = failure_told(failures, f"The log is {log}.")
+    advice = (
+        f"The log is {log}. What was good before is untouched. What to do: mend what is named here (`antawasi doctor` helps) "
+        "and run the same command again."
+    )
+    told = failure_told(failures, advice)
     return (
         told
         or f"A check that blocks has failed; the lines above say which rows and why, the log is {log}. What to do: mend the file or its contract."
@@ -206,7 +228,8 @@ _OUR_ERRORS = {c.__name__ for c in (AntawasiError, *AntawasiError.__subclasses__
 
 def prepare_dagster_home(settings: Settings) -> None:
     """Dagster's instance stands in the house, with telemetry off."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    for zone in settings.closed:
+        files.close_to_others(zone)
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         config.write_text(DAGSTER_YAML, encoding="utf-8")

@@ -23,7 +23,7 @@ from pipelines.errors import FileRefused
 from pipelines.identity import Keyer
 from pipelines.lake import Receipt, Rejection
 from pipelines.landing import OriginCard
-from pipelines.sources import Batch, Context, Source, get_source
+from pipelines.sources import SLUGS, Batch, Context, Source, get_source
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -119,6 +119,15 @@ def ingest_all(jobs: Sequence[Job], workers: int = 1) -> Iterator[Receipt]:
         finally:
             for future in futures:
                 future.cancel()
+
+
+def restore(zones: Zones, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Read the landing files of `receipts` again, whose lake files are damaged; the new receipts."""
+    for receipt in receipts:
+        lake.forget(zones.lake, receipt)
+    wanted = {r.sha256 for r in receipts}
+    sources = [get_source(slug) for slug in SLUGS if slug in {r.source for r in receipts}]
+    return [ingest_file(j) for source in sources for j in pending(zones, source) if j.card.sha256 in wanted]
 
 
 def ingest_file(job: Job) -> Receipt:
@@ -254,17 +263,18 @@ class _Work:
             vault.write_identities(
                 vault.identities_path(self.zones.vault, self.card.source, self.card.sha256), pl.concat(self.identities)
             )
-        receipt = dataclasses.replace(
+        writers = (*self.bad.values(), *self.raw.values())
+        for writer in writers:
+            writer.commit()
+        return dataclasses.replace(
             base,
             rows_in={n: c + (self.out_of_scope if n == first else 0) for n, c in self.rows_in.items()},
             accepted={n: w.rows for n, w in self.raw.items()},
             rejected={n: w.rows for n, w in self.bad.items()},
             out_of_scope=self.out_of_scope,
             rejections=tuple(self.groups[k] for k in sorted(self.groups)),
+            lake_files=lake.digests(self.zones.lake, (writer.target for writer in writers)),
         )
-        for writer in (*self.bad.values(), *self.raw.values()):
-            writer.commit()
-        return receipt
 
     def discard(self) -> None:
         for writer in (*self.raw.values(), *self.bad.values()):

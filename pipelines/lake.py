@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ class Receipt:
 
     `fingerprint` names everything the result depends on besides the file: contracts, parser, key, scope.
     `filename` is that of the landing file with any RUC in it hidden; the true name stays on the origin card.
+    `lake_files` holds the SHA-256 of every lake file made from it, by its path below the lake.
     """
 
     source: str
@@ -60,6 +62,7 @@ class Receipt:
     out_of_scope: int = 0
     rejections: tuple[Rejection, ...] = ()
     message: str = ""
+    lake_files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -105,21 +108,47 @@ def receipts(lake: Path) -> list[Receipt]:
     return sorted(found, key=lambda r: (r.source, r.landed_at, r.sha256))
 
 
+def digests(lake: Path, paths: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 by path below the lake."""
+    return {path.relative_to(lake).as_posix(): files.sha256_file(path) for path in paths}
+
+
+def damaged(lake: Path, receipts: Iterable[Receipt]) -> list[Receipt]:
+    """Receipts of landing files of which a lake file is missing or is not as it was written."""
+    return [r for r in receipts if any(not _is_whole(lake / name, digest) for name, digest in r.lake_files.items())]
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    return path.is_file() and files.sha256_file(path) == digest
+
+
+def forget(lake: Path, receipt: Receipt) -> None:
+    """Take a landing file out of the lake, so that it is read again."""
+    receipt_path(lake, receipt.source, receipt.sha256).unlink(missing_ok=True)
+
+
 def ensure_empty_tables(lake: Path) -> None:
-    """Write each raw table's empty file where it is missing or its contract's columns have changed."""
+    """Write each raw table's empty file where it is missing, damaged, or its contract's columns have changed."""
     for table in contracts.all_contracts().values():
         if table.layer == "raw":
             target = empty_path(lake, table.name)
-            if not target.exists() or pl.read_parquet_schema(target) != dict(table.schema()):
+            if not _has_schema(target, table.schema()):
                 with files.atomic_path(target) as tmp:
                     pl.DataFrame(schema=table.schema()).write_parquet(tmp)
+
+
+def _has_schema(path: Path, schema: pl.Schema) -> bool:
+    try:
+        return path.exists() and pl.read_parquet_schema(path) == dict(schema)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
 
 
 class TableWriter:
     """Writes one table of one landing file, batch by batch, with bounded memory; visible only after `commit`."""
 
     def __init__(self, target: Path, schema: pl.Schema, constants: dict[str, Any]):
-        self._target, self._schema, self._constants = target, schema, constants
+        self.target, self._schema, self._constants = target, schema, constants
         self._context = files.atomic_path(target)
         self._tmp = self._context.__enter__()
         self._writer: pq.ParquetWriter | None = None
@@ -131,7 +160,7 @@ class TableWriter:
             for name, dtype in self._schema.items()
         ]
         table = frame.select(columns).to_arrow(compat_level=pl.CompatLevel.newest())
-        with files.disk_errors(str(self._target)):
+        with files.disk_errors(str(self.target)):
             if self._writer is None:
                 # Keys and row numbers hardly repeat: a dictionary of them costs time and space for nothing, as do
                 # dictionaries of a few rows. Row numbers are kept as their steps. No query skips row groups by the
@@ -156,7 +185,7 @@ class TableWriter:
     def commit(self) -> None:
         if self._writer is None:
             self.write(pl.DataFrame(schema={k: v for k, v in self._schema.items() if k not in self._constants}))
-        with files.disk_errors(str(self._target)):
+        with files.disk_errors(str(self.target)):
             self._writer.close()  # type: ignore[union-attr]
         self._context.__exit__(None, None, None)
 

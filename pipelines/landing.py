@@ -121,7 +121,7 @@ def land(
             files.write_json(home / "origin.json", dataclasses.asdict(card))
         return card, False
     sniffed = source.identify_safely(path)
-    arrived = landed_at or now_utc()
+    arrived = landed_at or _arrival(landing, source.slug)
     card = OriginCard(
         source=source.slug,
         filename=path.name,
@@ -143,6 +143,21 @@ def land(
         os.chmod(tmp / path.name, 0o444)
         files.write_json(tmp / "origin.json", dataclasses.asdict(card))
     return card, True
+
+
+#: Landing time of the newest file by zone and source, as far as this process knows.
+_NEWEST: dict[tuple[Path, str], str] = {}
+
+
+def _arrival(landing: Path, slug: str) -> str:
+    """Now, or just after the source's newest file where a clock was set back: of two files the later one is to win."""
+    if (landing, slug) not in _NEWEST:
+        _NEWEST[landing, slug] = max((c.landed_at for c in cards(landing, slug)), default="")
+    newest, now = _NEWEST[landing, slug], now_utc()
+    if now <= newest:
+        now = (dt.datetime.fromisoformat(newest) + dt.timedelta(microseconds=1)).isoformat(timespec="microseconds")
+    _NEWEST[landing, slug] = now
+    return now
 
 
 def _iso_date(value: Any, path: Path) -> str | None:

@@ -154,7 +154,7 @@ def _pairs(settings: Settings, twin: Settings, new: Keyer) -> pl.DataFrame:
             raise AntawasiError(
                 f"{receipt.filename} was taken in meanwhile. What to do: `antawasi vault rotate` again; it goes on with it."
             )
-        if dataclasses.replace(theirs, fingerprint=receipt.fingerprint) != receipt:
+        if _but_for_keys(theirs) != _but_for_keys(receipt):
             raise _differs(f"{receipt.filename} was taken otherwise")
         for table, rows in receipt.accepted.items():
             if receipt.status == "accepted" and rows:
@@ -163,6 +163,11 @@ def _pairs(settings: Settings, twin: Settings, new: Keyer) -> pl.DataFrame:
     if not every.height == every["old"].n_unique() == every["new"].n_unique():
         raise _differs("old and new keys are not one to one")
     return every
+
+
+def _but_for_keys(receipt: lake.Receipt) -> lake.Receipt:
+    """A receipt without what follows from the key: the fingerprint, and the digests of lake files."""
+    return dataclasses.replace(receipt, fingerprint="", lake_files=dict.fromkeys(receipt.lake_files, ""))
 
 
 def _pairs_of_file(settings: Settings, twin: Settings, table: str, sha256: str) -> pl.DataFrame:
@@ -205,7 +210,7 @@ def _differs(what: str) -> AntawasiError:
 def _rekey_ledger(old: Path, new: Path, renamed: dict[str, str], keyer: Keyer) -> None:
     """Every release's folder with its contributions under the new keys; cells and digests hold none."""
     shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+    files.close_to_others(new)
     for release in sorted(p for p in old.iterdir() if p.is_dir()) if old.exists() else []:
         (new / release.name).mkdir()
         for path in sorted(release.iterdir()):
@@ -246,7 +251,8 @@ def _swap(settings: Settings) -> None:
     for zone in _ZONES:
         place, made = settings.home / zone, work / zone
         if made.exists():
-            if place.exists():
+            # Once the old zone is away, what stands in its place is a folder that a command has just made: an empty one.
+            if place.exists() and not (work / _OLD / zone).exists():
                 (work / _OLD).mkdir(mode=0o700, exist_ok=True)
                 os.rename(place, work / _OLD / zone)
             os.rename(made, place)

@@ -78,6 +78,12 @@ class Settings(BaseSettings):
         return self.home / "dagster"
 
     @property
+    def closed(self) -> tuple[Path, ...]:
+        """Zones that hold identities, or tell of persons what no release may: the pipeline's own user alone enters them."""
+        inner = (self.landing, self.lake, self.vault, self.ledger, self.dagster_home)
+        return (*inner, *(self.home / name for name in ("logs", "simulated")))
+
+    @property
     def build_db(self) -> Path:
         return self.warehouse / "build.duckdb"
 

@@ -103,34 +103,62 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
     """Create schema `raw` in the build file as views over the pinned lake files.
 
     Waits up to `wait_s` seconds for the file: the dbt of a run that was killed goes on to its end and holds it.
+    A file that cannot be opened is damaged and made anew: all that it holds comes from the lake.
 
     Raises:
         AntawasiError: another process still holds the build file.
     """
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     _built_path(settings).unlink(missing_ok=True)
-    deadline = time.monotonic() + wait_s
+    _wait_for_build_file(settings, wait_s)
+    with connect(settings.build_db) as connection:
+        connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
+        for table, paths in pinned.tables.items():
+            listed = ", ".join(_literal(str(p)) for p in paths)
+            connection.execute(f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])')
+        connection.register("lake_files", pinned.lake_files.to_arrow())
+        connection.execute("CREATE OR REPLACE TABLE raw.lake_files AS FROM lake_files")
+
+
+#: What opening a damaged file raises, and one that another process holds.
+_UNREADABLE = (
+    duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException, UnicodeDecodeError,
+)  # fmt: skip
+
+
+def _wait_for_build_file(settings: Settings, wait_s: float) -> None:
+    deadline, was_discarded = time.monotonic() + wait_s, False
     while True:
         try:
             with connect(settings.build_db) as connection:
-                connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
-                for table, paths in pinned.tables.items():
-                    listed = ", ".join(_literal(str(p)) for p in paths)
-                    connection.execute(
-                        f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])'
-                    )
-                connection.register("lake_files", pinned.lake_files.to_arrow())
-                connection.execute("CREATE OR REPLACE TABLE raw.lake_files AS FROM lake_files")
+                connection.execute("CREATE SCHEMA IF NOT EXISTS raw")  # replays what a killed writer left
             return
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+        except _UNREADABLE as error:
+            if files.is_full_disk(error) or "permission denied" in str(error).lower():
                 raise
+            if "could not set lock" not in str(error).lower():
+                if was_discarded:
+                    raise
+                discard_build(settings)
+                was_discarded = True
+                continue
             if time.monotonic() >= deadline:
                 raise AntawasiError(
                     f"{settings.build_db} is open in another process. What to do: analysts should open "
                     f"{settings.analysts_db.name}; close the other program and run again."
                 ) from error
         time.sleep(0.5)
+
+
+def discard_build(settings: Settings) -> None:
+    """Remove a damaged build file; the next build fills a new one."""
+    for path in (settings.build_db, settings.build_db.with_name(f"{settings.build_db.name}.wal")):
+        path.unlink(missing_ok=True)
+
+
+def tells_damage(message: str) -> bool:
+    """Whether an error of DuckDB says that the file itself is damaged."""
+    return "corrupt" in message.lower() or "checksum" in message.lower()
 
 
 def _literal(text: str) -> str:

@@ -22,7 +22,7 @@ from dagster_dbt import (
 from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from packaging.version import Version
 
-from pipelines import chain_chart, contracts, dbt_docs, files, funnel_chart, quality, warehouse
+from pipelines import chain_chart, contracts, dbt_docs, files, funnel_chart, ingest, lake, quality, warehouse
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.reporting import Reporter
@@ -94,6 +94,10 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
         reporter: dg.ResourceParam[Reporter],
     ) -> Iterator[Any]:
         pinned = warehouse.pin(settings.lake)
+        if damaged := lake.damaged(settings.lake, pinned.receipts):
+            reporter.step(f"{len(damaged)} damaged lake file(s): read again from landing")
+            ingest.restore(ingest.Zones.of(settings), damaged)
+            pinned = warehouse.pin(settings.lake)
         require_checked(settings, pinned)
         with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
             warehouse.mount(settings, pinned)
@@ -110,7 +114,10 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             finally:
                 release_build_file(run)
             if not run.is_successful():
-                raise AntawasiError(failure(settings.warehouse / "dbt" / "run_results.json"))
+                told = failure(settings.warehouse / "dbt" / "run_results.json")
+                if warehouse.tells_damage(told):
+                    warehouse.discard_build(settings)
+                raise AntawasiError(told)
             if not context.is_subset:
                 warehouse.mark_built(settings, pinned, outcomes(run.get_artifact("run_results.json")))
 

@@ -28,9 +28,26 @@ def figures(contract: TableContract) -> list[str]:
     return [column.name for column in contract.columns if column.dtype.is_numeric() and not column.required]
 
 
+#: What a spreadsheet takes for a formula when it opens a CSV, and what begins alike and is none: a number, a lone dash.
+_FORMULA, _PLAIN = r"^[=+\-@\t\r\n]", r"^[+-]?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)?$"
+
+
+def harmless(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text that a spreadsheet would run as a formula stands behind an apostrophe; so does text that begins with one, so
+    that taking the first apostrophe away gives every text back."""
+
+    def of(name: str) -> pl.Expr:
+        text = pl.col(name)
+        runs = text.str.contains(_FORMULA) & ~text.str.contains(_PLAIN)
+        marked = pl.concat_str(pl.lit("'"), text)
+        return pl.when(runs | text.str.starts_with("'")).then(marked).otherwise(text).alias(name)
+
+    return frame.with_columns(of(name) for name, dtype in frame.schema.items() if dtype == pl.String)
+
+
 def write_csv(frame: pl.DataFrame, contract: TableContract, target: Path) -> None:
     """UTF-8 with BOM, comma, decimal point: what a spreadsheet opens with its accents intact. Hidden figures are marked."""
-    marked = frame.with_columns(
+    marked = harmless(frame).with_columns(
         pl.when(pl.col(STATUS) == SHOWN).then(pl.col(name).cast(pl.String)).otherwise(pl.lit(HIDDEN)).alias(name)
         for name in figures(contract)
     )
@@ -145,7 +162,9 @@ def verify(tables: dict[str, pl.DataFrame], folder: Path) -> None:
             read = {
                 "parquet": pl.read_parquet(folder / f"{name}.parquet"),
                 "duckdb": pl.from_arrow(connection.execute(f'SELECT * FROM "{name}"').to_arrow_table()),
-                "csv": csv.select(c.cast(dtype) for c, dtype in _typed(frame)),
+                "csv": csv.select(c.cast(dtype) for c, dtype in _typed(frame)).with_columns(
+                    pl.col(pl.String).str.strip_prefix("'")
+                ),
                 "xlsx": pl.read_excel(folder / f"{name}.xlsx", sheet_name="datos", infer_schema_length=0),
             }
             for kind, told in read.items():

@@ -264,7 +264,7 @@ def _fill(
         )  # fmt: skip
     extracts.write_public_db(published, tmp / "antawasi_public.duckdb")
     changed = pl.concat(differences)
-    changed.write_csv(tmp / "changes.csv", include_bom=True)
+    extracts.harmless(changed).write_csv(tmp / "changes.csv", include_bom=True)
     (tmp / "CHANGELOG.md").write_text(_changelog(version, day, published, changed, previous, moved), encoding="utf-8")
     (tmp / "LICENSE.txt").write_text(_LICENSE, encoding="utf-8")
     (tmp / "ATTRIBUTIONS.md").write_text(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipelines.sources.common import (
     decode,
     fold_header,
     guard_lines,
+    json_value,
     read_csv_rows,
     read_small,
     spanish_month,
@@ -132,7 +132,7 @@ def _observations(path: Path) -> list[Observation]:
 
 def _from_json(text: str, path: Path) -> list[Observation]:
     try:
-        answer = json.loads(text)
+        answer = json_value(text)
         names = [str(s["name"]) for s in answer["config"]["series"]]
         periods = [(str(p["name"]), [str(v) for v in p["values"]]) for p in answer["periods"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

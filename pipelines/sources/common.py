@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import lzma
 import re
+import struct
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import orjson
 import polars as pl
 
 from pipelines.errors import FileRefused
@@ -20,6 +26,10 @@ MAX_LINE_BYTES = 1 << 20
 MAX_UNZIPPED_BYTES = 2 << 30
 MAX_UNZIP_RATIO = 200
 MAX_MEMBERS = 200_000
+#: What opening a damaged archive or reading a member of it may raise.
+DAMAGED_MEMBER = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
+)  # fmt: skip
 
 SPANISH_MONTHS = {
     "ene": 1, "feb": 2, "mar": 3, "abr": 4, "may": 5, "jun": 6,
@@ -123,6 +133,21 @@ def decode(data: bytes, encodings: Sequence[str], path: Path) -> str:
         file=path,
         place=f"line {line}",
     )
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def json_value(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, or an escape in it is half a letter (a lone surrogate), which no text can hold.
+    """
+    value = json.loads(text)
+    if _SURROGATE.search(text):
+        orjson.loads(text)
+    return value
 
 
 def guard_lines(data: bytes, path: Path) -> None:
@@ -271,7 +296,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """Open an archive; a truncated or foreign file is refused with its name."""
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except DAMAGED_MEMBER as error:
         raise FileRefused(
             f"the archive cannot be opened ({error})",
             expected="a complete zip file",
@@ -296,6 +321,13 @@ def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) 
         check_zip(archive, path)
     try:
         book = fastexcel.read_excel(str(path))
+        if not book.sheet_names:
+            raise FileRefused(
+                "the workbook has no sheet",
+                expected="a sheet with the table",
+                remedy="save it again from a spreadsheet program",
+                file=path,
+            )
         if sheet not in book.sheet_names and (sheet is None or or_first):
             sheet = book.sheet_names[0]
         if sheet not in book.sheet_names:
@@ -306,7 +338,7 @@ def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) 
                 file=path,
             )
         # skip_rows: without it the blank rows at the top of a sheet are left out, and the others renumbered
-        return book.load_sheet(
+        cells = book.load_sheet(
             sheet, header_row=None, skip_rows=0, dtypes="string", skip_whitespace_tail_rows=False
         ).to_polars()
     except fastexcel.FastExcelError as error:
@@ -316,3 +348,11 @@ def read_sheet(path: Path, sheet: str | None = None, *, or_first: bool = False) 
             remedy="download or copy it again, or save it again from a spreadsheet program",
             file=path,
         ) from None
+    if not cells.width:
+        raise FileRefused(
+            f"the sheet {sheet!r} is empty",
+            expected="a sheet with the table",
+            remedy="ask the producer for the complete file",
+            file=path,
+        )
+    return cells

@@ -120,7 +120,7 @@ def _text_table(data: bytes, path: Path) -> tuple[list[str], pl.DataFrame, str]:
         return [], pl.DataFrame(), "line 1"
     titles: list[str] = rows["fields"][0].to_list()
     place, rows = f"line {rows['_row_number'][0]}", rows.slice(1)
-    width = max(i for i, title in enumerate(titles, start=1) if title.strip())
+    width = max((i for i, title in enumerate(titles, start=1) if title.strip()), default=0)  # a lone control character
     beyond = rows.select(_has_text(pl.col("fields").list.slice(width))).to_series()
     if not beyond.any():
         titles = titles[:width]  # a spreadsheet's empty columns at the right

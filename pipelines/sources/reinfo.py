@@ -13,7 +13,6 @@ right many RUCs, so a row's key is its own number in the file.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ from pipelines.sources.common import (
     decode,
     fold_header,
     guard_lines,
+    json_value,
     mining_right_id,
     read_csv_rows,
     read_sheet,
@@ -238,7 +238,7 @@ def _from_table(rows: list[tuple[int, list[str]]], path: Path, what: str) -> lis
 
 def _from_json(text: str, path: Path) -> list[Record]:
     try:
-        content = json.loads(text)
+        content = json_value(text)
         features = content["features"] if isinstance(content, dict) else content
         listed = [dict(f.get("attributes") or f.get("properties") or f) for f in features]
         if not all(listed):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import lzma
 import re
 import struct
 import zipfile
@@ -27,7 +26,7 @@ from lxml import etree
 from pipelines.errors import FileRefused
 from pipelines.identity import DOCUMENT_KINDS, Mask, canonical, company_name, is_valid_ruc, mask
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import check_zip, open_zip, read_small, squeeze
+from pipelines.sources.common import DAMAGED_MEMBER, check_zip, open_zip, read_small, squeeze
 
 DOCUMENTS, LINES, RECEIPTS = "sunat_documents__documents", "sunat_documents__lines", "sunat_documents__receipts"
 SOURCE = Source(
@@ -55,10 +54,6 @@ ROOTS = {
 }
 TYPES = ("01", "03", "04", "07", "08", "09", "31")
 _LINE = ("InvoiceLine", "CreditNoteLine", "DebitNoteLine", "DespatchLine")
-#: What reading a damaged member of an archive may raise.
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
-)  # fmt: skip
 #: Magic, length of the name, length of the extra field of a member's header in a zip.
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _FILE_NAME = re.compile(r"(?:R-)?(\d{11})-(\d{2})-([A-Z0-9]{4})-0*(\d+)", re.IGNORECASE)
@@ -164,7 +159,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[bytes | No
         )
     try:
         return _unpacked(archive, member), None
-    except _DAMAGED as error:
+    except DAMAGED_MEMBER as error:
         return None, f"xml|member_name|the member is damaged ({str(error)[:80]}), expected a complete one"
 
 

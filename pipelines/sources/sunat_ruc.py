@@ -22,7 +22,16 @@ import polars as pl
 from pipelines.errors import FileRefused
 from pipelines.identity import canonical_ruc_expr, company_name_expr, valid_rucs
 from pipelines.sources import Batch, Context, Identified, Source
-from pipelines.sources.common import MAX_LINE_BYTES, WRONG_RUC, check_header, check_zip, fold_header, is_html, open_zip
+from pipelines.sources.common import (
+    DAMAGED_MEMBER,
+    MAX_LINE_BYTES,
+    WRONG_RUC,
+    check_header,
+    check_zip,
+    fold_header,
+    is_html,
+    open_zip,
+)
 
 TABLE = "sunat_ruc__taxpayers"
 SOURCE = Source(
@@ -47,7 +56,7 @@ _KEPT = ("ruc", "name", "taxpayer_status", "domicile_condition", "ubigeo_code")
 CHUNK_BYTES = 8 << 20
 #: Names are cut at this width in the full roll.
 NAME_WIDTH = 100
-_PIPE, _NEWLINE = ord("|"), ord("\n")
+_PIPE, _NEWLINE, _RETURN = ord("|"), ord("\n"), ord("\r")
 
 
 def identify(path: Path) -> Identified:
@@ -56,7 +65,10 @@ def identify(path: Path) -> Identified:
         return Identified()
     with open_zip(path) as archive:
         member = _member(archive, path)
-        return Identified(source_as_of=dt.date(*member.date_time[:3]).isoformat())
+        try:
+            return Identified(source_as_of=dt.date(*member.date_time[:3]).isoformat())
+        except ValueError:
+            return Identified()  # a packer's month 0
 
 
 def parse(path: Path, context: Context) -> Iterator[Batch]:
@@ -68,7 +80,7 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
     """
     with _open(path) as stream, ThreadPoolExecutor(1) as thread:
         header = _read_header(stream, path)
-        encoding = "utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1"
+        encoding = _encoding(header)
         ahead: Future[tuple[pl.DataFrame, int]] | None = None
         for line, chunk in _chunks(stream, path):
             read, ahead = ahead, thread.submit(_taxpayers, chunk, encoding, line, context)
@@ -79,11 +91,12 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
             yield _batch(*ahead.result(), context)
 
 
-def _is_utf8(header: bytes) -> bool:
+def _encoding(header: bytes) -> str:
+    """UTF-8 where the titles' letters are of it, or were lost in it; Latin-1 as SUNAT publishes it elsewhere."""
     try:
-        return not header.decode("utf-8").isascii()
+        return "latin-1" if header.decode("utf-8").isascii() else "utf-8"
     except UnicodeDecodeError:
-        return False
+        return "utf-8" if b"\xef\xbf\xbd" in header else "latin-1"
 
 
 @contextmanager
@@ -95,10 +108,12 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
             plain.seek(0)
             yield plain
             return
-    with open_zip(path) as archive, archive.open(_member(archive, path)) as stream:
+    with open_zip(path) as archive:
+        member = _member(archive, path)
         try:
-            yield stream  # type: ignore[misc]
-        except (zipfile.BadZipFile, EOFError) as error:
+            with archive.open(member) as stream:
+                yield stream  # type: ignore[misc]
+        except DAMAGED_MEMBER as error:
             raise FileRefused(
                 f"the archive is damaged ({error})", expected="a complete zip", remedy="download it again", file=path
             ) from None
@@ -122,7 +137,7 @@ def _read_header(stream: IO[bytes], path: Path) -> bytes:
         raise _too_long(path, 1)
     if is_html(header):
         raise FileRefused("the file is a web page", expected="the taxpayer roll", remedy="download it again", file=path)
-    text = header.decode("utf-8" if b"\xef\xbf\xbd" in header or _is_utf8(header) else "latin-1").strip("\r\n\ufeff ")
+    text = header.decode(_encoding(header), errors="replace").strip("\r\n\ufeff ")
     cells = text.split("|")
     if len(cells) == 1:
         other = next((d for d in (";", "\t", ",") if d in text), None)
@@ -199,7 +214,8 @@ def _frame(chunk: bytes, encoding: str, first_line: int) -> pl.DataFrame:
     sound = pipes == width
     numbers = np.arange(first_line, first_line + len(ends))
     valid = valid_rucs(raw, starts[sound])
-    broken = np.flatnonzero(~sound & (ends > starts))
+    is_blank = (ends == starts) | ((ends == starts + 1) & (raw[starts] == _RETURN))
+    broken = np.flatnonzero(~sound & ~is_blank)
     if not sound.all():  # what stands between the others
         pieces = zip([0, *(ends[~sound] + 1)], [*starts[~sound], len(chunk)], strict=True)
         chunk = b"".join(chunk[begin:end] for begin, end in pieces)

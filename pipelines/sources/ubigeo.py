@@ -7,7 +7,6 @@ registers does not have is `NA`, what nobody measured `S.I.`; two quoted fields 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from pipelines.sources.common import (
     check_header,
     decode,
     guard_lines,
+    json_value,
     read_csv_rows,
     read_small,
     rows_to_frame,
@@ -91,7 +91,7 @@ def parse(path: Path, context: Context) -> Iterator[Batch]:
 def _variants(text: str, path: Path) -> pl.DataFrame:
     """Rows (place_level, written_name, proper_name) of the equivalences file; `_row_number` counts them from 1."""
     try:
-        content = json.loads(text)
+        content = json_value(text)
         rows = [
             (_LEVELS[level], written, proper) for level, names in content.items() for written, proper in names.items()
         ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -16,11 +19,61 @@ from pipelines.errors import AntawasiError, VaultError
 from pipelines.identity import Keyer
 from pipelines.publish import past, release
 from pipelines.reporting import Reporter
-from pipelines.settings import Settings
+from pipelines.settings import PROJECT_ROOT, Settings
 from tests.conftest import antawasi
-from tests.integration.test_kill import start
 
 ZONES = ("vault", "lake", "ledger", "warehouse")
+
+#: Runs the command line and dies by SIGKILL at one moment: before or after something takes its place under a name that
+#: holds `where`, after the first rows are written to a lake file, or while dbt is filling the build file.
+PROGRAM = """
+import os, signal, subprocess, sys, threading, time
+from pathlib import Path
+from pipelines import cli, lake
+from pipelines.settings import get_settings
+moment, where = sys.argv[1:3]
+sys.argv = ["antawasi", *sys.argv[3:]]
+home = get_settings().home
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def around(name):
+    plain = getattr(os, name)
+    def wrapped(source, target, *rest, **named):
+        hit = Path(target).is_relative_to(home) and where in str(Path(target).relative_to(home))
+        if moment == "before" and hit:
+            die()
+        plain(source, target, *rest, **named)
+        if moment == "after" and hit:
+            die()
+    setattr(os, name, wrapped)
+
+for name in ("replace", "rename"):
+    around(name)
+
+if moment == "writing":
+    plain_write = lake.TableWriter.write
+    def write(self, frame):
+        plain_write(self, frame)
+        die()
+    lake.TableWriter.write = write
+if moment == "dbt":
+    plain_popen = subprocess.Popen
+    class Watched(plain_popen):
+        def __init__(self, args, *rest, **named):
+            super().__init__(args, *rest, **named)
+            if "build" in list(args):
+                threading.Thread(target=self.kill_us_when_it_writes, daemon=True).start()
+        def kill_us_when_it_writes(self):
+            wal = Path(os.environ["ANTAWASI_BUILD_DB"] + ".wal")
+            while not wal.exists():
+                time.sleep(0.01)
+            time.sleep(0.5)
+            die()
+    subprocess.Popen = Watched
+cli.main()
+"""
 
 
 def texts(home: Path) -> set[str]:
@@ -135,9 +188,14 @@ def fingerprint(home: Path) -> str:
 
 
 def kill(home: Path, moment: str, where: str, *arguments: str) -> None:
-    killed = start(home, moment, where, *arguments)
-    _, errors = killed.communicate()
-    assert killed.returncode == -signal.SIGKILL, (moment, where, errors)
+    killed = subprocess.run(
+        [sys.executable, "-c", PROGRAM, moment, where, *arguments],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"ANTAWASI_HOME": str(home), "ANTAWASI_WORKERS": "1", "ANTAWASI_COLUMN_LINEAGE": "false"},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, (moment, where, killed.stderr)
 
 
 def test_no_old_key_is_left_and_the_new_ones_are_as_many(rotated):
