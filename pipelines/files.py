@@ -109,10 +109,10 @@ def atomic_dir(target: Path) -> Iterator[Path]:
 
 
 def close_to_others(folder: Path) -> None:
-    """Make a folder that its owner alone may enter, whatever the umask; one that stands open is closed."""
+    """Make a folder that its owner alone may enter, whatever the umask; one that stands open is closed, and no more."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if is_open_to_others(folder):
-        os.chmod(folder, 0o700)
+        os.chmod(folder, folder.stat().st_mode & 0o700)
 
 
 def is_open_to_others(folder: Path) -> bool:

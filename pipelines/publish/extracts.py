@@ -28,8 +28,9 @@ def figures(contract: TableContract) -> list[str]:
     return [column.name for column in contract.columns if column.dtype.is_numeric() and not column.required]
 
 
-#: What a spreadsheet takes for a formula when it opens a CSV, and what begins alike and is none: a number, a lone dash.
-_FORMULA, _PLAIN = r"^[=+\-@\t\r\n]", r"^[+-]?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)?$"
+#: What a spreadsheet takes for a formula when it opens a CSV, and what begins alike and is none: a number, dashes (the
+#: code of what is not known).
+_FORMULA, _PLAIN = r"^[=+\-@\t\r\n]", r"^(?:-+|[+-]?(?:[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)?)$"
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:

@@ -280,7 +280,7 @@ def test_the_report_says_that_data_are_simulated_only_when_they_are(house, setti
 
 def test_the_site_and_package_of_the_release(latest):
     page = (latest / "invisible.html").read_text(encoding="utf-8")
-    assert page.count('role="img" aria-label=') >= 3 and "3\u00a0269,5" in page and "<script" not in page
+    assert page.count('role="img" aria-label=') >= 3 and "3\u00a0269,5" in page and "<script src" not in page
     assert "3,269.5" in (latest / "en" / "invisible.html").read_text(encoding="utf-8")
     assert json.loads((latest / "datapackage.json").read_text())["version"] == latest.resolve().name.removeprefix("v")
 
