@@ -22,6 +22,8 @@ from pipelines.reporting import Reporter
 from pipelines.settings import PROJECT_ROOT, Settings
 from tests.conftest import antawasi
 
+# The whole sample is built twice and killed in between: minutes of work.
+pytestmark = pytest.mark.faults
 ZONES = ("vault", "lake", "ledger", "warehouse")
 
 #: Runs the command line and dies by SIGKILL at one moment: before or after something takes its place under a name that
