@@ -167,6 +167,7 @@ def test_bad_data_in_the_lake_blocks_the_build(settings):
     assert not built.success and not settings.analysts_db.exists()
 
 
+@pytest.mark.faults  # a process for every step: minutes
 def test_no_lock_fights_under_the_multiprocess_executor(small_house, tmp_path):
     """The default executor gives every step a process of its own; writers of one file must queue, not fail."""
     home = tmp_path / "home"
