@@ -35,6 +35,7 @@ _FULL: dict[str, _Benchmark] = {
     "simulator": lambda: simulator.run(lots=2_000_000, rounds=1),
     "registry": lambda: registry_history.run(rows=90_000, rounds=5),
     "registry-growth": lambda: registry_history.growth((1, 12, 36), rows=90_000),
+    "genealogy-1-million": lambda: genealogy.run(lots=1_000_000, rounds=5),
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5),
     "genealogy-growth": lambda: genealogy.growth((1_000_000, 10_000_000, 50_000_000), in_little_memory=50_000_000),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
