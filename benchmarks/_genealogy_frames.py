@@ -1,7 +1,7 @@
 """The decomposition of lots in polars, pandas and scipy, as genealogy.py compares them: Parquet in, Parquet out.
 
 Nodes are whole numbers in the order of the keys. Lots whose feed is told only in part do not occur here, so the rows that
-the model adds for them are left out.
+the model adds for them are left out. Halves are rounded away from zero, as DuckDB does.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def polars_genealogy(folder: Path) -> None:
 
 
 def _polars_level(arcs: pl.DataFrame, parts: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    ug = (c("copper_g") * 1e6 * c("share_frac")).round().cast(pl.Int64)
+    ug = (c("copper_g") * 1e6 * c("share_frac")).round(mode="half_away_from_zero").cast(pl.Int64)
     taken = (
         arcs.lazy()
         .join(parts.lazy().select("node", "origin", "share_frac"), left_on="from", right_on="node")
@@ -88,7 +88,7 @@ def pandas_genealogy(folder: Path) -> None:
 
 def _pandas_level(arcs: pd.DataFrame, parts: pd.DataFrame, lot_g: np.ndarray) -> pd.DataFrame:
     shared = arcs.merge(parts[["node", "origin", "share_frac"]], left_on="from", right_on="node")
-    shared["ug"] = (shared["copper_g"] * 1e6 * shared["share_frac"]).round().astype(np.int64)
+    shared["ug"] = np.floor(shared["copper_g"] * 1e6 * shared["share_frac"] + 0.5).astype(np.int64)
     cut = shared.groupby(["to", "origin"], sort=False)["ug"].sum().reset_index().rename(columns={"to": "node"})
     cut["share_frac"] = cut["ug"] / cut.groupby("node")["ug"].transform("sum")
     cut["copper_g"] = np.floor(lot_g[cut["node"]] * cut["share_frac"]).astype(np.int64)
