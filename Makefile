@@ -24,6 +24,7 @@ help:
 	@echo "make faults        runs killed 200 times and broken in every other way (hours; KILLS=20 for fewer)"
 	@echo "make fuzz          50,000 broken files through every parser (CASES=5000 for fewer)"
 	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
+	@echo "make test-system   closed folders as another user, unit files by systemd (needs root, systemd-analyze)"
 
 setup: $(INSTALLED)
 
@@ -41,8 +42,8 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone; TESTS="not faults" runs what needs a browser and an office suite beside it, on the same house.
-TESTS ?= not browser and not office and not faults
+# What needs Python alone; TESTS="not faults" runs what needs a browser, an office suite and root beside it, on the same house.
+TESTS ?= not browser and not office and not system and not faults
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
@@ -53,6 +54,11 @@ test-browser: setup
 test-office: setup
 	@command -v soffice >/dev/null || { echo "test-office needs LibreOffice (soffice)"; exit 1; }
 	@$(BIN)/python -m pytest -q -m office
+
+test-system: setup
+	@test "$$(id -u)" = 0 || { echo "test-system has to be run by root, which alone may become another user"; exit 1; }
+	@command -v systemd-analyze >/dev/null || { echo "test-system needs systemd-analyze (package systemd)"; exit 1; }
+	@$(BIN)/python -m pytest -q -m system
 
 # Kills at scale tiny with all of dbt; everything else in the small house, where a run takes seconds.
 faults: setup

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipelines.ingest import Zones, ingest_all, pending
 from pipelines.lake import Receipt
 from pipelines.settings import PROJECT_ROOT, SAMPLE_DIR, Settings
 from pipelines.sources import Context, get_source
+from tests.servers import Hook, MailServer, running
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -53,6 +55,27 @@ def take(zones: Zones):
         return receipt
 
     return _take
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield from running(Hook())
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    yield from running(MailServer())
+
+
+def break_file(path: Path, how: str) -> None:
+    """Cut a file in the middle, flip one bit there, or take the file away: `how` is cut, flipped or gone."""
+    data = path.read_bytes()
+    at = len(data) // 2
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data[:at] if how == "cut" else data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
 
 
 def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

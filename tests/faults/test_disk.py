@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from pipelines import files
+from tests.conftest import break_file
 from tests.faults import houses
 from tests.faults.worker import Fault
 
@@ -55,16 +56,11 @@ def test_a_clock_that_jumps_changes_no_figure(broken_house, worker, undisturbed,
     assert "Nothing new" in worker.run(home).output
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
-def test_a_damaged_lake_file_is_read_again_from_landing(broken_house, worker, undisturbed, damage):
+@pytest.mark.parametrize("how", ["cut", "flipped", "gone"])
+def test_a_damaged_lake_file_is_read_again_from_landing(broken_house, worker, undisturbed, how):
     home = broken_house()
     path = max((home / "lake" / "raw").rglob("*.parquet"), key=lambda p: p.stat().st_size)
-    data = path.read_bytes()
-    at = len(data) // 2
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(data[:at] if damage == "cut" else data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :])
+    break_file(path, how)
     recovers(worker, undisturbed, home)
 
 

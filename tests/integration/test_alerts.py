@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -14,17 +13,14 @@ import pytest
 from pipelines import freshness, lake, sensors
 from pipelines.definitions import build_defs
 from pipelines.settings import Settings
-from tests.unit.test_notify import Hook, MailServer, running
+from tests.servers import Hook, MailServer
 
 RUC, NAME = "20505310072", "MINERA DEL NORTE"
 
 
 @pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, MailServer]]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for hook in running(Hook()):
-        for mail in running(MailServer()):
-            yield hook, mail
+def servers(hook: Hook, mail: MailServer) -> tuple[Hook, MailServer]:
+    return hook, mail
 
 
 @pytest.fixture

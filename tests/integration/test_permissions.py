@@ -218,7 +218,7 @@ def test_a_built_house_is_closed_and_its_copy_and_release_are_open(house):
     assert all(p.stat().st_mode & 0o444 == 0o444 for p in (settings.releases / "latest").rglob("*"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.system  # only root may become another user
 def test_another_user_reads_nothing_of_the_closed_zones(tmp_path):
     settings = Settings(profile="test", home=tmp_path / "home")
     with houses.house_lock(settings):

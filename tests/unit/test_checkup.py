@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -19,7 +18,7 @@ from typer.testing import CliRunner
 from pipelines import backup, checkup, cli, files, house, landing, vault
 from pipelines.checkup import Finding, findings
 from pipelines.settings import Settings
-from tests.unit.test_notify import SECRET, Hook, MailServer, running
+from tests.servers import SECRET, Hook, MailServer
 
 
 @pytest.fixture
@@ -30,17 +29,6 @@ def sound(settings: Settings, take, sample: Path, tmp_path: Path) -> Settings:
         pass  # as every command does: zones are closed to others
     backup.backup(settings, tmp_path / "disk", tmp_path / "safe")
     return settings
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield from running(Hook())
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    yield from running(MailServer())
 
 
 def faults(settings: Settings) -> list[Finding]:
