@@ -1,8 +1,8 @@
 """Measure programs side by side: a fresh process per run, candidates in turn, CPU, wall and peak memory of every round.
 
 CPU ratios within a round are what promises are judged by: wall times come from shared machines. A run whose figures
-scatter is marked noisy and shown all the same. Where candidates are to make the same thing, each prints what tells its
-result from another, and a timing counts only if all print the same.
+scatter is marked noisy and shown all the same. Benchmarks whose candidates are to make the same thing compare their results
+once all have run, and show no timing where they differ.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 #: Above these a run is noisy: greatest over least wall time of the baseline, greatest over least CPU ratio to it.
 NOISY_WALL, NOISY_CPU_RATIO = 1.5, 1.2
@@ -88,14 +88,10 @@ def run_once(argv: Sequence[str]) -> Figures:
     Raises:
         RuntimeError: it ended with another code than 0; the message carries the end of its error output.
     """
-    return _run(argv)[0]
-
-
-def _run(argv: Sequence[str]) -> tuple[Figures, str]:
     # wait4 counts the memory that a child held before exec, which is its parent's: keep the measuring process small.
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as printed:
+    with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        process = subprocess.Popen(argv, stdout=printed, stderr=errors)
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -103,35 +99,22 @@ def _run(argv: Sequence[str]) -> tuple[Figures, str]:
             errors.seek(0)
             tail = errors.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}\n{tail}")
-        printed.seek(0)
-        said = printed.read().decode(errors="replace").strip()
-    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6), said
+    return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6)
 
 
-def measure(
-    candidates: Mapping[str, Sequence[str]], rounds: int, same: Collection[str] = (), warm_up: bool = False
-) -> dict[str, Runs]:
+def measure(candidates: Mapping[str, Sequence[str]], rounds: int) -> dict[str, Runs]:
     """Run every candidate once per round, in turn, so that a slow minute of the machine falls on all of them.
 
     Args:
         candidates: a command line per candidate.
         rounds: how often each one runs.
-        same: candidates that have to print the same as one another, every time.
-        warm_up: one round more, before those that count.
 
     Raises:
-        RuntimeError: a candidate failed, or printed something else than the others of `same`.
+        RuntimeError: a candidate failed.
     """
     runs: dict[str, list[Figures]] = {name: [] for name in candidates}
-    said: dict[str, str] = {}
-    for number in range(0 if warm_up else 1, rounds + 1):
+    for number in range(1, rounds + 1):
         for name, argv in candidates.items():
             print(f"round {number} of {rounds}: {name}", file=sys.stderr)
-            figures, printed = _run(argv)
-            if number:
-                runs[name].append(figures)
-            if name in same:
-                said[name] = printed
-        if len(set(said.values())) > 1:
-            raise RuntimeError(f"results differ, so no timing counts: {said}")
+            runs[name].append(run_once(argv))
     return {name: Runs(tuple(seen)) for name, seen in runs.items()}

@@ -230,7 +230,7 @@ def command_line(
     about: str | None,
     what: str,
     size: int,
-    candidates: Mapping[str, Callable[[Path], object]],
+    candidates: Mapping[str, Callable[[Path], None]],
     run: Callable[[int, int], Outcome],
 ) -> None:
     """A benchmark module's own command: measure `size` of `what`, or be one of the candidates (as `this` calls them)."""
@@ -241,6 +241,6 @@ def command_line(
     given = arguments.parse_args()
     if given.candidate:
         name, path = given.candidate
-        print(candidates[name](Path(path)) or "")
+        candidates[name](Path(path))
     else:
         sys.exit(0 if run(given.size, given.rounds).kept else 1)

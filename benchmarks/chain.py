@@ -22,6 +22,7 @@ from benchmarks._measure import Runs, measure, ratio, run_once, this
 from benchmarks._results import Outcome, Target, command_line, grown, show
 
 _HOUSE, _LOTS = "house", "lots.txt"
+_ANTAWASI = (sys.executable, "-m", "pipelines")
 
 
 def prepare(folder: Path) -> None:
@@ -35,7 +36,7 @@ def prepare(folder: Path) -> None:
     simulated = folder / "simulated"
     simulate(share, simulated, workers=2)
     # ends with 1: without official production and prices there is nothing to publish; the build file is what counts
-    subprocess.run([*_antawasi(), "run", "--landing", str(simulated / "files")], env=_env(folder), check=False)
+    subprocess.run([*_ANTAWASI, "run", "--landing", str(simulated / "files")], env=_env(folder), check=False)
     build_db = folder / _HOUSE / "warehouse" / "build.duckdb"
     _mount(build_db, simulated / "tables")
     shutil.copyfile(build_db, folder / "before")
@@ -52,10 +53,6 @@ def _mount(build_db: Path, tables: Path) -> None:
             )
 
 
-def _antawasi() -> list[str]:
-    return [sys.executable, "-m", "pipelines"]
-
-
 def _env(folder: Path) -> dict[str, str]:
     return os.environ | {"ANTAWASI_HOME": str(folder / _HOUSE)}
 
@@ -66,6 +63,7 @@ def statements(folder: Path) -> None:
 
 def dbt_build(folder: Path) -> None:
     """Seeds, models and tests on a copy of the build file."""
+    from pipelines import dbt_docs
     from pipelines.settings import DBT_DIR
 
     build_db = folder / "dbt" / "build.duckdb"
@@ -73,7 +71,7 @@ def dbt_build(folder: Path) -> None:
     shutil.copyfile(folder / "before", build_db)
     done = subprocess.run(
         [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--exclude-resource-type", "unit_test",
+            str(dbt_docs.executable()), "--quiet", "build", "--exclude-resource-type", "unit_test",
             "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR),
             "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
         ],
@@ -84,7 +82,7 @@ def dbt_build(folder: Path) -> None:
 
 
 def prepare_sample(folder: Path) -> None:
-    subprocess.run([*_antawasi(), "run", "--sample"], env=_env(folder), check=True)
+    subprocess.run([*_ANTAWASI, "run", "--sample"], env=_env(folder), check=True)
     shutil.copyfile(folder / _HOUSE / "warehouse" / "build.duckdb", folder / "before")
 
 
@@ -93,7 +91,7 @@ def antawasi_build(folder: Path) -> None:
     warehouse = folder / _HOUSE / "warehouse"
     (warehouse / "antawasi.duckdb").unlink()
     (warehouse / "build.json").unlink()
-    subprocess.run([*_antawasi(), "build"], env=_env(folder), check=True)
+    subprocess.run([*_ANTAWASI, "build"], env=_env(folder), check=True)
 
 
 def _candidate(name: str, folder: str) -> list[str]:

@@ -60,6 +60,8 @@ def _tried(check: Callable[[Settings], Iterable[Finding]], settings: Settings) -
 
 
 def _installation(_: Settings) -> Iterable[Finding]:
+    from pipelines import dbt_docs
+
     version = ".".join(map(str, sys.version_info[:3]))
     is_recent = sys.version_info >= (3, 11)
     yield Finding(is_recent, f"Python {version}", "" if is_recent else "install Python 3.11 or later")
@@ -68,8 +70,7 @@ def _installation(_: Settings) -> Iterable[Finding]:
             yield Finding(True, f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             yield Finding(False, f"{name} is missing", "run `make setup`")
-    beside = Path(sys.executable).with_name("dbt")
-    found = beside if beside.exists() else shutil.which("dbt")
+    found = shutil.which(dbt_docs.executable())
     yield Finding(bool(found), f"dbt command: {found or 'not found'}", "" if found else "run `make setup`")
     missing = [p.name for p in (CONTRACTS_DIR, DBT_DIR) if not p.is_dir()]
     yield Finding(
@@ -137,8 +138,7 @@ def _locks(settings: Settings) -> Iterable[Finding]:
             yield Finding(
                 None, f"{path.name}: {holder} was killed", "run `antawasi run`; it goes on where that one stopped"
             )
-    zones = (settings.landing, settings.lake, settings.vault, settings.warehouse, settings.releases)
-    left = [p for zone in zones if zone.exists() for p in zone.rglob(f"{files.TMP_PREFIX}*") if files.is_abandoned(p)]
+    left = [p for zone in settings.swept for p in zone.rglob(f"{files.TMP_PREFIX}*") if files.is_abandoned(p)]
     if left:
         yield Finding(None, f"{len(left)} half-written files of killed runs", "run `antawasi run`; it removes them")
 

@@ -90,7 +90,7 @@ def house_lock(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
             rotation.finish(settings)
         for zone in settings.closed:
             files.close_to_others(zone)
-        for zone in (*settings.closed, settings.warehouse, settings.releases, settings.reports):
+        for zone in settings.swept:
             files.sweep_temporaries(zone)
         yield
 

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         return (*inner, *(self.home / name for name in ("logs", "simulated")))
 
     @property
+    def swept(self) -> tuple[Path, ...]:
+        """Zones in which a killed run may leave something half-written."""
+        return (*self.closed, self.warehouse, self.releases, self.reports)
+
+    @property
     def build_db(self) -> Path:
         return self.warehouse / "build.duckdb"
 

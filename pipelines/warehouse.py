@@ -112,7 +112,6 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
     _built_path(settings).unlink(missing_ok=True)
     _wait_for_build_file(settings, wait_s)
     with connect(settings.build_db) as connection:
-        connection.execute("CREATE SCHEMA IF NOT EXISTS raw")
         for table, paths in pinned.tables.items():
             listed = ", ".join(_literal(str(p)) for p in paths)
             connection.execute(f'CREATE OR REPLACE VIEW raw."{table}" AS SELECT * FROM read_parquet([{listed}])')
