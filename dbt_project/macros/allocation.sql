@@ -16,9 +16,9 @@ in_cents as (
         basis_code,
         payee_role_code,
         payer_role_code,
-        {{ cents_of('value_usd') }} as whole_cents,
-        {{ cents_of('value_usd') }} - {{ cents_of('value_low_usd') }} as below_cents,
-        {{ cents_of('value_high_usd') }} - {{ cents_of('value_usd') }} as above_cents,
+        {{ whole_cents('value_usd') }} as whole_cents,
+        {{ whole_cents('value_usd') }} - {{ whole_cents('value_low_usd') }} as below_cents,
+        {{ whole_cents('value_high_usd') }} - {{ whole_cents('value_usd') }} as above_cents,
         value_basis_code,
         is_synthetic
     from {{ transfers }}

@@ -133,9 +133,9 @@ based as (
     select
         'LME' as base_code,
         4 as preference,
-        {{ wide('copper_central_t') }} * copper_usd_per_t as base,
-        {{ wide('copper_low_t') }} * copper_usd_per_t as base_low,
-        {{ wide('copper_high_t') }} * copper_usd_per_t as base_high,
+        {{ exact_product('copper_central_t', 'copper_usd_per_t') }} as base,
+        {{ exact_product('copper_low_t', 'copper_usd_per_t') }} as base_low,
+        {{ exact_product('copper_high_t', 'copper_usd_per_t') }} as base_high,
         form_code as feature_1,
         case when lot_kind_code = 'PRODUCT' then cast(year(priced_date) as varchar) else grade_band_code end
             as feature_2,
