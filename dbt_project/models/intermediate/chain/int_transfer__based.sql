@@ -34,7 +34,8 @@ firsts as (
     select
         kind_code,
         lot_key,
-        sum(value_usd) as value_usd,
+        -- A sum has 38 digits: a union with it would leave all bases two places.
+        cast(sum(value_usd) as decimal(18, 2)) as value_usd,
         is_synthetic
     from {{ ref('int_transfer__vouchers') }}
     where kind_code in ('CONCENTRATE', 'EXPORT') and part_code = 'SALE'
@@ -65,7 +66,7 @@ provisional as (
         codes.lot_key,
         'PROVISIONAL' as base_code,
         1 as preference,
-        sum(lines.fob_usd) as value_usd,
+        cast(sum(lines.fob_usd) as decimal(18, 2)) as value_usd,
         lines.is_synthetic
     from {{ ref('stg_partner_exports__lines') }} as lines
     inner join {{ ref('int_lot__codes') }} as codes
