@@ -27,6 +27,9 @@ _SIMULATED = 25_000
 #: Memory that DuckDB may use where a size has to fit.
 _MEMORY_LIMIT = "2GB"
 
+#: The same format for all, that of the house's own files.
+_FORMAT = {"storage_compatibility_version": "v1.5.0"}
+
 TABLES = ("fct_transfer", "fct_lot_value_bridge", "fct_lot_link_margin", "mart_value_chain_margin")
 _MODELS = (
     "int_transfer__observed", "int_transfer__expected", "int_transfer__unobserved", "int_lot__measures",
@@ -74,7 +77,7 @@ def _copy_lots(build_db: Path, before: Path, copies: int) -> None:
     """Write `before` from the tables of a built sector, all that is of a lot `copies` times."""
     import duckdb
 
-    with duckdb.connect(str(before)) as connection:
+    with duckdb.connect(str(before), config=_FORMAT) as connection:
         connection.execute("SET preserve_insertion_order = false")
         # the views of staging name the database that they were made in
         connection.execute(f"ATTACH '{build_db}' AS build (READ_ONLY)")
@@ -141,7 +144,7 @@ def _script(folder: Path, out: Path, memory_limit: str | None = None) -> None:
     import duckdb
 
     out.unlink(missing_ok=True)
-    with duckdb.connect(str(out)) as connection:
+    with duckdb.connect(str(out), config=_FORMAT) as connection:
         if memory_limit:
             connection.execute(f"SET memory_limit = '{memory_limit}'")
         script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
