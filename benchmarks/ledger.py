@@ -24,8 +24,6 @@ from benchmarks._results import Outcome, Target, command_line, show
 
 #: Lots that are simulated; more are copies.
 _SIMULATED = 25_000
-#: Memory that DuckDB may use where a size has to fit.
-_MEMORY_LIMIT = "2GB"
 
 #: The same format for all, that of the house's own files.
 _FORMAT = {"storage_compatibility_version": "v1.5.0"}
@@ -133,20 +131,11 @@ def dbt_build(folder: Path) -> None:
 
 
 def by_hand(folder: Path) -> None:
-    _script(folder, folder / "hand.duckdb")
-
-
-def by_hand_in_little_memory(folder: Path) -> None:
-    _script(folder, folder / "little.duckdb", _MEMORY_LIMIT)
-
-
-def _script(folder: Path, out: Path, memory_limit: str | None = None) -> None:
     import duckdb
 
+    out = folder / "hand.duckdb"
     out.unlink(missing_ok=True)
     with duckdb.connect(str(out), config=_FORMAT) as connection:
-        if memory_limit:
-            connection.execute(f"SET memory_limit = '{memory_limit}'")
         script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
         connection.execute(script.replace("$before", str(folder / "before")))
 
@@ -214,7 +203,6 @@ if __name__ == "__main__":
             "statements": statements,
             "dbt": dbt_build,
             "hand": by_hand,
-            "little": by_hand_in_little_memory,
             "compare": compare,
         },
         run,

@@ -1,5 +1,5 @@
--- The ledger by hand: from matched papers to transfers, bridge, margins and their mart, as one tuned script. Lots are whole
--- numbers, codes ENUMs, nothing that is read once is stored, and amounts stay in 64 bits wherever they fit.
+-- The ledger by hand: from matched papers to transfers, bridge, margins and their mart, as one tuned script. Lots are
+-- whole numbers, codes ENUMs, what is read once is not stored, and amounts stay in 64 bits wherever they fit.
 SET preserve_insertion_order = false;
 ATTACH '$before' AS house (READ_ONLY);
 CREATE SCHEMA marts;
@@ -14,7 +14,9 @@ CREATE TYPE link AS ENUM (
 CREATE TYPE basis AS ENUM ('observed', 'modelled', 'imputed');
 CREATE TYPE evidence AS ENUM ('VOUCHER', 'SHEET');
 CREATE TYPE method AS ENUM ('SHEET', 'KEY', 'NAMED', 'SCORED');
-CREATE TYPE sheet AS ENUM (SELECT DISTINCT sheet_code FROM house.intermediate.int_transfer__implied WHERE sheet_code IS NOT NULL);
+CREATE TYPE sheet AS ENUM (
+    SELECT DISTINCT sheet_code FROM house.intermediate.int_transfer__implied WHERE sheet_code IS NOT NULL
+);
 CREATE TYPE form AS ENUM (
     SELECT product_form_code FROM house.intermediate.int_transfer__implied WHERE product_form_code IS NOT NULL
     UNION SELECT product_form_code FROM house.marts.dim_lot WHERE product_form_code IS NOT NULL
@@ -31,11 +33,13 @@ CREATE TEMP MACRO rule(code) AS (SELECT threshold FROM house.reference.imputatio
 CREATE TEMP MACRO wide(a) AS CAST(a AS DECIMAL(38, 10));
 -- At six decimals, exact; 64 bits wherever the product has no more than 18 digits.
 CREATE TEMP MACRO product(a, b) AS CASE
-    WHEN abs(CAST(a AS DOUBLE) * b) < 9e5 THEN CAST(CAST(a AS DECIMAL(18, 6)) * CAST(b AS DECIMAL(18, 6)) AS DECIMAL(18, 6))
+    WHEN abs(CAST(a AS DOUBLE) * b) < 9e5
+        THEN CAST(CAST(a AS DECIMAL(18, 6)) * CAST(b AS DECIMAL(18, 6)) AS DECIMAL(18, 6))
     ELSE CAST(wide(a) * b AS DECIMAL(18, 6))
 END;
 CREATE TEMP MACRO part(whole, share, total) AS CASE
-    WHEN abs(CAST(whole AS DOUBLE) * share) < 9e18 THEN CAST(whole AS BIGINT) * CAST(share AS BIGINT) // CAST(total AS BIGINT)
+    WHEN abs(CAST(whole AS DOUBLE) * share) < 9e18
+        THEN CAST(whole AS BIGINT) * CAST(share AS BIGINT) // CAST(total AS BIGINT)
     ELSE CAST(CAST(whole AS HUGEINT) * share // total AS BIGINT)
 END;
 CREATE TEMP MACRO tonnes(g) AS CAST(CAST(g AS DECIMAL(18, 0)) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6));
@@ -44,7 +48,8 @@ CREATE TEMP MACRO copper_cents(g, price) AS CAST(
     round(CAST(g AS DECIMAL(15, 0)) * CAST(price AS DECIMAL(18, 6)) * CAST(0.0001 AS DECIMAL(5, 4)), 0) AS BIGINT
 );
 CREATE TEMP MACRO low(ratio, base_low, base_high) AS wide(ratio) * CASE WHEN ratio < 0 THEN base_high ELSE base_low END;
-CREATE TEMP MACRO high(ratio, base_low, base_high) AS wide(ratio) * CASE WHEN ratio < 0 THEN base_low ELSE base_high END;
+CREATE TEMP MACRO high(ratio, base_low, base_high) AS wide(ratio) * CASE WHEN ratio < 0 THEN base_low
+    ELSE base_high END;
 CREATE TEMP MACRO cents_low(value, bound) AS least(
     CAST(round(value, 2) * 100 AS BIGINT), CAST(floor(wide(bound) * 100) AS BIGINT)
 );
@@ -93,7 +98,8 @@ ranked AS (SELECT *, floor((seen_count + 1) * rule('TAIL_FRAC')) AS tail_count F
 summed AS (
     SELECT
         kind_code, base_code, cell_level, feature_1, feature_2, feature_3, feature_4, is_synthetic,
-        max(seen_count) AS seen_count, max(tail_count) AS tail_count, min(ratio) AS least_ratio, max(ratio) AS most_ratio,
+        max(seen_count) AS seen_count, max(tail_count) AS tail_count, min(ratio) AS least_ratio,
+        max(ratio) AS most_ratio,
         min(ratio) FILTER (upto_count >= tail_count) AS tail_low_ratio,
         min(ratio) FILTER (upto_count >= seen_count - tail_count + 1) AS tail_high_ratio,
         CAST(CAST(sum(amount) AS DOUBLE) / nullif(CAST(sum(base) AS DOUBLE), 0) AS DECIMAL(18, 6)) AS central_ratio
@@ -101,13 +107,15 @@ summed AS (
     GROUP BY ALL
 )
 SELECT
-    s.kind_code, s.base_code, s.cell_level, s.feature_1, s.feature_2, s.feature_3, s.feature_4, s.seen_count, s.central_ratio,
+    s.kind_code, s.base_code, s.cell_level, s.feature_1, s.feature_2, s.feature_3, s.feature_4, s.seen_count,
+    s.central_ratio,
     CAST(greatest(
         CASE
             WHEN tail_count >= 1 THEN tail_low_ratio
             WHEN least_ratio = most_ratio AND s.cell_level > 0 THEN least_ratio
             ELSE least(
-                least_ratio - rule('WIDENING_FRAC') * (most_ratio - least_ratio), coalesce(priors.low_ratio, least_ratio)
+                least_ratio - rule('WIDENING_FRAC') * (most_ratio - least_ratio),
+                coalesce(priors.low_ratio, least_ratio)
             )
         END - rule('RATIO_ROUNDING'),
         CASE WHEN least_ratio >= 0 THEN 0 END
@@ -134,7 +142,8 @@ SELECT
     coalesce(
         l4.central_ratio, l3.central_ratio, l2.central_ratio, l1.central_ratio, l0.central_ratio, priors.central_ratio
     )::DECIMAL(18, 6) AS central_ratio,
-    coalesce(l4.high_ratio, l3.high_ratio, l2.high_ratio, l1.high_ratio, l0.high_ratio, priors.high_ratio)::DECIMAL(18, 6)
+    coalesce(l4.high_ratio, l3.high_ratio, l2.high_ratio, l1.high_ratio, l0.high_ratio,
+        priors.high_ratio)::DECIMAL(18, 6)
         AS high_ratio,
     coalesce(l4.seen_count, l3.seen_count, l2.seen_count, l1.seen_count, l0.seen_count, 0) AS ratio_count
 FROM query_table(wanted) AS w
@@ -150,13 +159,15 @@ LEFT JOIN query_table(found) AS l1 ON l1.cell_level = 1 AND w.kind_code = l1.kin
     AND w.feature_1 = l1.feature_1 AND w.is_synthetic = l1.is_synthetic
 LEFT JOIN query_table(found) AS l0 ON l0.cell_level = 0 AND w.kind_code = l0.kind_code AND w.base_code = l0.base_code
     AND w.is_synthetic = l0.is_synthetic
-LEFT JOIN house.reference.ref_imputation_prior AS priors ON w.kind_code = priors.kind_code AND w.base_code = priors.base_code;
+LEFT JOIN house.reference.ref_imputation_prior AS priors ON w.kind_code = priors.kind_code
+    AND w.base_code = priors.base_code;
 
--- Lots: numbered in the order of their codes, so that ties go to the first code by number too --------------------------
+-- Lots: numbered in the order of their codes, so that ties go to the first code by number too -----------------------
 CREATE TEMP TABLE lots AS
 SELECT
     CAST(row_number() OVER (ORDER BY is_synthetic, lot_key) AS INT) AS lot, lot_key, is_synthetic,
-    lot_kind_code::lot_kind AS lot_kind, product_form_code::form AS form, first_date, mass_wmt, mass_dmt, cu_pct, copper_g,
+    lot_kind_code::lot_kind AS lot_kind, product_form_code::form AS form, first_date, mass_wmt, mass_dmt, cu_pct,
+    copper_g,
     operator_key, reinfo_key, origin_ubigeo_code, department_code, plant_key, is_origin
 FROM house.marts.dim_lot;
 
@@ -196,7 +207,7 @@ CREATE TEMP MACRO key_of(kind, lot_key, payee, payer, is_synthetic) AS md5(
     concat(kind, ' ', lot_key, ' ', payee, ' ', coalesce(payer, '-'), ' ', is_synthetic)
 );
 
--- What vouchers and sheets show ---------------------------------------------------------------------------------------
+-- What vouchers and sheets show -------------------------------------------------------------------------------------
 -- The key of a transfer says all five columns that make it, so vouchers are grouped by it alone.
 CREATE TEMP TABLE paid AS
 WITH vouched AS (
@@ -213,7 +224,8 @@ WITH vouched AS (
         max(issue_date) AS last_date,
         count(*) AS voucher_count,
         -- One comparison for both: document and issuer of the first one, sales before corrections.
-        min(concat(CASE WHEN part_code = 'SALE' THEN 0 ELSE 1 END, issue_date, document_key, '|', issuer_key)) AS first_voucher,
+        min(concat(CASE WHEN part_code = 'SALE' THEN 0 ELSE 1 END, issue_date, document_key, '|', issuer_key))
+            AS first_voucher,
         CASE WHEN min(currency_code) = 'PEN' AND max(currency_code) = 'PEN' THEN sum(net_amount) END AS value_pen,
         max(haul_key) AS haul_key,
         sum(CASE WHEN part_code = 'SALE' THEN quantity_t END) AS quantity_t,
@@ -237,11 +249,13 @@ joined AS (
         coalesce(v.payee_key, i.payee_key) AS payee_key,
         CASE WHEN v.transfer_key IS NOT NULL THEN v.payer_key ELSE i.payer_key END AS payer_key,
         coalesce(v.is_synthetic, i.is_synthetic) AS is_synthetic,
-        coalesce(nullif(split_part(v.first_voucher, '|', 2), ''), i.invoicing_party_key, i.payee_key) AS invoicing_party_key,
+        coalesce(nullif(split_part(v.first_voucher, '|', 2), ''), i.invoicing_party_key, i.payee_key)
+            AS invoicing_party_key,
         coalesce(i.operator_key, CASE WHEN v.kind = 'ORE_AT_PIT' THEN v.payee_key END) AS operator_key,
         i.reinfo_key, i.expected_date, i.product_form_code::form AS product_form_code,
         coalesce(i.mass_wmt, CASE WHEN v.kind = 'ORE_AT_PIT' THEN v.quantity_t END)::DECIMAL(18, 6) AS mass_wmt,
-        i.mass_dmt, i.cu_pct, i.copper_g::BIGINT AS copper_g, i.sheet_code::sheet AS sheet_code, i.sheet_id, i.sheet_value_usd,
+        i.mass_dmt, i.cu_pct, i.copper_g::BIGINT AS copper_g, i.sheet_code::sheet AS sheet_code, i.sheet_id,
+        i.sheet_value_usd,
         i.ticket_id,
         coalesce(v.haul_key, i.haul_key) AS haul_key,
         v.voucher_value_usd::DECIMAL(18, 2) AS voucher_value_usd,
@@ -320,11 +334,12 @@ LEFT JOIN roles AS payers ON v.payer_key = payers.party_key AND v.is_synthetic =
 LEFT JOIN heaps ON v.lot_key = heaps.lot_key AND v.is_synthetic = heaps.is_synthetic
 LEFT JOIN carriers ON v.haul_key = carriers.haul_key AND v.is_synthetic = carriers.is_synthetic
 LEFT JOIN house.intermediate.int_settlement__sales AS deposits
-    ON v.sheet_buyer_key = deposits.buyer_key AND v.lot_key = deposits.lot_key AND v.is_synthetic = deposits.is_synthetic
+    ON v.sheet_buyer_key = deposits.buyer_key AND v.lot_key = deposits.lot_key
+        AND v.is_synthetic = deposits.is_synthetic
 LEFT JOIN house.intermediate.int_price__daily AS rates
     ON v.transfer_date = rates.price_date AND v.is_synthetic = rates.is_synthetic;
 
--- What they lead us to expect and do not show --------------------------------------------------------------------------
+-- What they lead us to expect and do not show -----------------------------------------------------------------------
 INSERT INTO paid BY NAME
 WITH implied AS (
     SELECT rowid AS implied, * FROM house.intermediate.int_transfer__implied WHERE why_code <> 'POSSIBLE'
@@ -370,12 +385,15 @@ SELECT
     l.lot,
     key_of(v.kind_code, v.lot_key, v.payee_key, v.payer_key, v.is_synthetic) AS transfer_key,
     v.kind_code::kind AS kind_code, v.lot_key, v.payee_key,
-    payee_role(v.kind_code, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector, heaps.lot_key IS NOT NULL)
+    payee_role(v.kind_code, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector,
+        heaps.lot_key IS NOT NULL)
         AS payee_role_code,
     v.payer_key,
-    payer_role(v.kind_code, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector, heaps.lot_key IS NOT NULL)
+    payer_role(v.kind_code, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector,
+        heaps.lot_key IS NOT NULL)
         AS payer_role_code,
-    v.invoicing_party_key, v.operator_key, v.reinfo_key, v.expected_date AS transfer_date, v.expected_date AS first_date,
+    v.invoicing_party_key, v.operator_key, v.reinfo_key, v.expected_date AS transfer_date,
+    v.expected_date AS first_date,
     v.product_form_code::form AS product_form_code, v.mass_wmt, v.mass_dmt, v.cu_pct, v.copper_g::BIGINT AS copper_g,
     rates.pen_per_usd, rates.fx_series_code::series AS fx_series_code,
     false AS is_provisional, 0 AS voucher_count, v.is_synthetic
@@ -393,9 +411,11 @@ WITH vouched AS (
     SELECT
         lot_key, is_synthetic, min(first_date) AS first_date,
         max(CASE kind_code
-            WHEN 'MILLING' THEN 'TAILINGS' WHEN 'ORE_AT_PIT' THEN 'PIT' WHEN 'CONCENTRATE' THEN 'PRODUCT' WHEN 'EXPORT' THEN 'PRODUCT'
+            WHEN 'MILLING' THEN 'TAILINGS' WHEN 'ORE_AT_PIT' THEN 'PIT' WHEN 'CONCENTRATE' THEN 'PRODUCT'
+                WHEN 'EXPORT' THEN 'PRODUCT'
         END) AS paid_kind,
-        min(product_form_code::VARCHAR) AS form, max(mass_wmt) AS mass_wmt, max(mass_dmt) AS mass_dmt, max(cu_pct) AS cu_pct,
+        min(product_form_code::VARCHAR) AS form, max(mass_wmt) AS mass_wmt, max(mass_dmt) AS mass_dmt,
+        max(cu_pct) AS cu_pct,
         max(copper_g) AS copper_g, min(operator_key) AS operator_key, min(reinfo_key) AS reinfo_key
     FROM paid
     WHERE lot IS NULL
@@ -403,20 +423,22 @@ WITH vouched AS (
 )
 SELECT
     CAST((SELECT count(*) FROM lots) + row_number() OVER () AS INT) AS lot, v.lot_key, v.is_synthetic,
-    coalesce(p.lot_kind_code, v.paid_kind, 'LOAD')::lot_kind AS lot_kind, v.form::form AS form, v.first_date, v.mass_wmt,
+    coalesce(p.lot_kind_code, v.paid_kind, 'LOAD')::lot_kind AS lot_kind, v.form::form AS form, v.first_date,
+    v.mass_wmt,
     v.mass_dmt, v.cu_pct, v.copper_g, v.operator_key, v.reinfo_key, true AS is_origin
 FROM vouched AS v
 LEFT JOIN house.reference.lot_code_patterns AS p ON regexp_matches(v.lot_key, p.pattern);
 UPDATE paid SET lot = lots.lot FROM lots
 WHERE paid.lot IS NULL AND paid.lot_key = lots.lot_key AND paid.is_synthetic = lots.is_synthetic;
 
--- Lots with mass and copper, bounds where they are not told ------------------------------------------------------------
+-- Lots with mass and copper, bounds where they are not told ---------------------------------------------------------
 CREATE TEMP TABLE featured AS
 SELECT
     l.*,
     coalesce(l.form, '--'::form) AS form_code,
     coalesce(b.grade_band_code, '--')::band AS band,
-    CASE WHEN l.reinfo_key IS NULL THEN 'SIN_INSCRIPCION' ELSE coalesce(r.registry_state, 'SIN_ESTADO') END AS registry_state,
+    CASE WHEN l.reinfo_key IS NULL THEN 'SIN_INSCRIPCION' ELSE coalesce(r.registry_state, 'SIN_ESTADO') END
+        AS registry_state,
     prices.copper_usd_per_t, prices.copper_basis_code
 FROM lots AS l
 LEFT JOIN house.reference.copper_grade_bands AS b ON l.cu_pct >= b.cu_from_pct AND l.cu_pct < b.cu_below_pct
@@ -435,7 +457,8 @@ FROM featured WHERE lot_kind <> 'TAILINGS'
 UNION ALL
 SELECT
     'LOT_COPPER', 'WMT', lot_kind::VARCHAR, form_code::VARCHAR, coalesce(department_code, '--'), '--',
-    CAST(CAST(copper_g AS DECIMAL(15, 0)) * CAST(0.001 AS DECIMAL(3, 3)) AS DECIMAL(18, 6)), mass_wmt::DECIMAL(18, 6), 1,
+    CAST(CAST(copper_g AS DECIMAL(15, 0)) * CAST(0.001 AS DECIMAL(3, 3)) AS DECIMAL(18, 6)), mass_wmt::DECIMAL(18, 6),
+    1,
     is_synthetic, lot
 FROM featured WHERE lot_kind <> 'TAILINGS';
 CREATE TEMP TABLE mass_cells AS FROM cells('measured');
@@ -449,7 +472,9 @@ SELECT
     coalesce(f.mass_wmt, m.central_ratio)::DECIMAL(14, 6) AS mass_central_wmt,
     coalesce(f.mass_wmt, m.low_ratio)::DECIMAL(14, 6) AS mass_low_wmt,
     coalesce(f.mass_wmt, m.high_ratio)::DECIMAL(14, 6) AS mass_high_wmt,
-    coalesce(tonnes(f.copper_g), (wide(c.central_ratio) * coalesce(f.mass_wmt, m.central_ratio) * 0.001)::DECIMAL(18, 6))
+    coalesce(
+        tonnes(f.copper_g), (wide(c.central_ratio) * coalesce(f.mass_wmt, m.central_ratio) * 0.001)::DECIMAL(18, 6)
+    )
         AS copper_central_t,
     coalesce(tonnes(f.copper_g), (wide(c.low_ratio) * coalesce(f.mass_wmt, m.low_ratio) * 0.001)::DECIMAL(18, 6))
         AS copper_low_t,
@@ -460,7 +485,7 @@ LEFT JOIN (FROM told WHERE kind_code = 'LOT_MASS') AS m USING (lot)
 LEFT JOIN (FROM told WHERE kind_code = 'LOT_COPPER') AS c USING (lot);
 DROP TABLE featured CASCADE;
 
--- What values are compared with ----------------------------------------------------------------------------------------
+-- What values are compared with -------------------------------------------------------------------------------------
 CREATE TEMP TABLE on_lots AS
 SELECT
     p.rowid AS transfer, p.lot, p.kind_code, coalesce(p.payee_key, '--') AS payee, coalesce(p.payer_key, '--') AS payer,
@@ -483,7 +508,8 @@ GROUP BY lot;
 
 CREATE TEMP TABLE provisional AS
 WITH told AS (
-    SELECT 'CONCENTRATE' AS kind_code, c.lot_key, 'PROVISIONAL' AS base_code, 1 AS preference, max(s.value_usd) AS value_usd,
+    SELECT 'CONCENTRATE' AS kind_code, c.lot_key, 'PROVISIONAL' AS base_code, 1 AS preference,
+    max(s.value_usd) AS value_usd,
         s.is_synthetic
     FROM house.staging.stg_partner_settlements__settlements AS s
     INNER JOIN house.intermediate.int_lot__codes AS c
@@ -519,10 +545,12 @@ SELECT
     CASE WHEN lot_kind = 'PRODUCT' THEN '--' ELSE coalesce(department_code, '--') END AS feature_4,
     t.is_synthetic, 1 AS row_weight
 FROM on_lots AS t INNER JOIN measures AS m USING (lot)
-WHERE kind_code IN ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS', 'ORE_AT_PLANT', 'CONCENTRATE', 'EXPORT') AND price IS NOT NULL
+WHERE kind_code IN ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS', 'ORE_AT_PLANT', 'CONCENTRATE', 'EXPORT')
+    AND price IS NOT NULL
 UNION ALL
 SELECT
-    transfer, t.lot, kind_code::VARCHAR, CASE kind_code WHEN 'EXPORT' THEN 'CONCENTRATE' ELSE 'EXPORT' END, 3, value_usd,
+    transfer, t.lot, kind_code::VARCHAR, CASE kind_code WHEN 'EXPORT' THEN 'CONCENTRATE' ELSE 'EXPORT' END, 3,
+    value_usd,
     CASE kind_code WHEN 'EXPORT' THEN concentrate_usd ELSE export_usd END AS base, base, base,
     form_code::VARCHAR, year(priced_date)::VARCHAR, payer, '--', t.is_synthetic, 1
 FROM on_lots AS t INNER JOIN measures AS m USING (lot) INNER JOIN sales USING (lot)
@@ -544,11 +572,13 @@ SELECT
     transfer, t.lot, t.kind_code::VARCHAR, 'FED_DMT', 1, value_usd, fed_dmt::DECIMAL(18, 6) AS base, base, base,
     coalesce(m.plant_key, '--'), '--', '--', '--', t.is_synthetic, 1
 FROM on_lots AS t INNER JOIN measures AS m USING (lot)
-INNER JOIN house.intermediate.int_campaign__milled AS fed ON m.lot_key = fed.lot_key AND m.is_synthetic = fed.is_synthetic
+INNER JOIN house.intermediate.int_campaign__milled AS fed ON m.lot_key = fed.lot_key
+    AND m.is_synthetic = fed.is_synthetic
 WHERE t.kind_code = 'MILLING'
 UNION ALL
 SELECT
-    transfer, t.lot, kind_code::VARCHAR, 'LOT', 1, value_usd, 1, 1, 1, lot_kind::VARCHAR, payee, '--', '--', t.is_synthetic, 1
+    transfer, t.lot, kind_code::VARCHAR, 'LOT', 1, value_usd, 1, 1, 1, lot_kind::VARCHAR, payee, '--', '--',
+    t.is_synthetic, 1
 FROM on_lots AS t INNER JOIN measures AS m USING (lot)
 WHERE kind_code = 'LABORATORY'
 UNION ALL
@@ -610,12 +640,13 @@ SELECT
     transfer, CAST(round(value_usd, 2) * 100 AS BIGINT) AS cents, cents_low(value_usd, low_usd) AS low_cents,
     cents_high(value_usd, high_usd) AS high_cents,
     (CASE
-        WHEN base_code = 'PROVISIONAL' THEN 'observed' WHEN is_modelled OR ratio_count = 0 THEN 'modelled' ELSE 'imputed'
+        WHEN base_code = 'PROVISIONAL' THEN 'observed' WHEN is_modelled OR ratio_count = 0 THEN 'modelled'
+            ELSE 'imputed'
     END)::basis AS basis
 FROM valued;
 DROP TABLE on_lots CASCADE;
 
--- The transfers --------------------------------------------------------------------------------------------------------
+-- The transfers -----------------------------------------------------------------------------------------------------
 CREATE TABLE marts.fct_transfer AS
 SELECT
     p.transfer_key, p.kind_code, p.lot_key, p.payee_key, p.payee_role_code, p.payer_key, p.payer_role_code,
@@ -637,7 +668,7 @@ FROM paid AS p
 LEFT JOIN imputed AS i ON p.rowid = i.transfer
 WHERE p.value_usd IS NOT NULL OR i.transfer IS NOT NULL;
 
--- Who an amount on a lot is shared over --------------------------------------------------------------------------------
+-- Who an amount on a lot is shared over -----------------------------------------------------------------------------
 -- One end at a time: joined at once, both ends share is_synthetic, and DuckDB crosses all lots with all lots.
 CREATE TEMP TABLE edges AS
 WITH given AS MATERIALIZED (
@@ -676,7 +707,8 @@ GROUP BY ALL;
 -- Milling is booked on tailings and shared over all that was fed; a lot without shares is its own origin.
 CREATE TEMP MACRO shared(amounts) AS TABLE
 WITH whole AS (
-    SELECT a.*, coalesce(w.lot_g, 1) AS lot_g, coalesce(w.origin_count, 1) AS origin_count, coalesce(w.largest, a.lot) AS largest
+    SELECT a.*, coalesce(w.lot_g, 1) AS lot_g, coalesce(w.origin_count, 1) AS origin_count,
+    coalesce(w.largest, a.lot) AS largest
     FROM query_table(amounts) AS a
     LEFT JOIN wholes AS w USING (lot, is_feed)
 ),
@@ -727,7 +759,7 @@ DROP TABLE paid;
 
 CREATE TEMP TABLE flows AS FROM shared('booked');
 
--- Where the papers lose sight of copper --------------------------------------------------------------------------------
+-- Where the papers lose sight of copper -----------------------------------------------------------------------------
 CREATE TEMP TABLE ends AS
 WITH onward AS (SELECT from_lot AS lot, sum(copper_g)::BIGINT AS copper_g FROM edges GROUP BY from_lot),
 exported AS (
@@ -737,7 +769,8 @@ exported AS (
 SELECT
     m.lot,
     CASE
-        WHEN e.lot IS NOT NULL THEN 'EXPORTED' WHEN m.lot_kind IN ('PIT', 'LOAD') THEN m.lot_kind::VARCHAR ELSE 'PRODUCT'
+        WHEN e.lot IS NOT NULL THEN 'EXPORTED' WHEN m.lot_kind IN ('PIT', 'LOAD') THEN m.lot_kind::VARCHAR
+            ELSE 'PRODUCT'
     END AS end_code,
     w.lot_g,
     CASE WHEN e.lot IS NULL AND o.lot IS NOT NULL THEN w.lot_g - o.copper_g ELSE coalesce(w.lot_g, 0) END AS left_g,
@@ -753,8 +786,10 @@ CREATE TEMP TABLE origins AS
 WITH followed AS (
     SELECT
         s.origin AS lot,
-        sum(g) FILTER (end_code = 'EXPORTED')::BIGINT AS exported_g, sum(g) FILTER (end_code = 'PIT')::BIGINT AS at_pit_g,
-        sum(g) FILTER (end_code = 'LOAD')::BIGINT AS at_plant_g, sum(g) FILTER (end_code = 'PRODUCT')::BIGINT AS in_store_g
+        sum(g) FILTER (end_code = 'EXPORTED')::BIGINT AS exported_g,
+        sum(g) FILTER (end_code = 'PIT')::BIGINT AS at_pit_g,
+        sum(g) FILTER (end_code = 'LOAD')::BIGINT AS at_plant_g,
+        sum(g) FILTER (end_code = 'PRODUCT')::BIGINT AS in_store_g
     FROM (
         SELECT
             s.origin, e.end_code,
@@ -766,7 +801,8 @@ WITH followed AS (
 ),
 undivided AS (SELECT DISTINCT b.lot FROM booked AS b ANTI JOIN wholes AS w ON b.lot = w.lot)
 SELECT
-    m.*, coalesce(f.exported_g, 0) AS exported_g, coalesce(f.at_pit_g, 0) AS at_pit_g, coalesce(f.at_plant_g, 0) AS at_plant_g,
+    m.*, coalesce(f.exported_g, 0) AS exported_g, coalesce(f.at_pit_g, 0) AS at_pit_g,
+    coalesce(f.at_plant_g, 0) AS at_plant_g,
     coalesce(f.in_store_g, 0) AS in_store_g
 FROM measures AS m
 LEFT JOIN undivided AS u USING (lot)
@@ -793,7 +829,7 @@ SELECT lot, unnest(codes) AS missing_code FROM gaps WHERE len(codes) > 0
 UNION ALL
 SELECT DISTINCT origin, kind::VARCHAR FROM flows WHERE basis <> 'observed';
 
--- What lots are compared by, and what is usually paid ------------------------------------------------------------------
+-- What lots are compared by, and what is usually paid ---------------------------------------------------------------
 CREATE TEMP TABLE situations AS
 WITH batches AS (
     -- lines without a code are lots of their own: no contract is told of those
@@ -865,7 +901,8 @@ WITH counted AS (
 ),
 counted_lots AS (
     SELECT
-        c.stage_code, c.counted_code, s.deal_code, s.seller_code, s.form_code, s.band, s.is_synthetic, count(*) AS lot_count,
+        c.stage_code, c.counted_code, s.deal_code, s.seller_code, s.form_code, s.band, s.is_synthetic,
+        count(*) AS lot_count,
         sum(s.central_usd) AS base
     FROM counted AS c INNER JOIN situations AS s USING (lot)
     GROUP BY ALL
@@ -898,19 +935,22 @@ SELECT
 FROM counted_lots AS l
 INNER JOIN kinds AS k USING (stage_code, counted_code, is_synthetic)
 LEFT JOIN lots_with AS w
-    ON k.kind_code = w.kind_code AND l.deal_code = w.feature_1 AND l.seller_code = w.feature_2 AND l.form_code = w.feature_3
+    ON k.kind_code = w.kind_code AND l.deal_code = w.feature_1 AND l.seller_code = w.feature_2
+        AND l.form_code = w.feature_3
     AND l.band = w.feature_4 AND l.is_synthetic = w.is_synthetic
 WHERE l.lot_count > coalesce(w.lot_count, 0)
 UNION ALL
 SELECT
-    'RECOVERY', 'FED', s.form_code, s.band, '--', '--', tonnes(coalesce(r.product_g, 0)), tonnes(r.fed_g), 1, s.is_synthetic
+    'RECOVERY', 'FED', s.form_code, s.band, '--', '--', tonnes(coalesce(r.product_g, 0)), tonnes(r.fed_g), 1,
+    s.is_synthetic
 FROM recovered AS r INNER JOIN situations AS s USING (lot)
 WHERE s.central_usd > 0 AND s.deal_code <> '?' AND s.seller_code <> '?';
 CREATE TEMP TABLE usual_cells AS FROM cells('usual');
 
 CREATE TEMP TABLE lost AS
 WITH losses AS (
-    SELECT lot, 'NO_' || CASE end_code WHEN 'PIT' THEN 'LOAD' WHEN 'LOAD' THEN 'CAMPAIGN' ELSE 'EXPORT' END AS loss_code, left_frac
+    SELECT lot, 'NO_' || CASE end_code WHEN 'PIT' THEN 'LOAD' WHEN 'LOAD' THEN 'CAMPAIGN'
+        ELSE 'EXPORT' END AS loss_code, left_frac
     FROM ends WHERE end_code IN ('PIT', 'LOAD', 'PRODUCT')
     UNION ALL
     SELECT lot, missing_code, 1 FROM missing WHERE missing_code IN ('NO_MIX', 'NO_FEED')
@@ -939,7 +979,8 @@ WITH told AS (
 ),
 usually AS (
     SELECT
-        kind_code, is_synthetic, split_part(kind_code, '/', 1) AS stage_code, split_part(kind_code, '/', 2)::kind AS kind,
+        kind_code, is_synthetic, split_part(kind_code, '/', 1) AS stage_code,
+        split_part(kind_code, '/', 2)::kind AS kind,
         split_part(kind_code, '/', 3)::link AS payee, split_part(kind_code, '/', 4)::link AS payer
     FROM usual_cells WHERE base_code = 'CONTAINED' AND cell_level = 0
 )
@@ -960,7 +1001,8 @@ WHERE
     (l.loss_code <> 'UNTOLD' OR l.stage_code = u.stage_code)
     AND (t.lot IS NULL OR l.stage_code <> u.stage_code)
     AND NOT (
-        l.loss_code = 'UNTOLD' AND u.kind IN ('BILLER_FEE', 'ORE_BETWEEN_COLLECTORS') AND coalesce(sold.is_documented, false)
+        l.loss_code = 'UNTOLD' AND u.kind IN ('BILLER_FEE', 'ORE_BETWEEN_COLLECTORS')
+            AND coalesce(sold.is_documented, false)
     )
 QUALIFY row_number() OVER (
     PARTITION BY l.lot, u.kind_code ORDER BY CASE l.loss_code WHEN 'UNTOLD' THEN 2 ELSE 1 END, l.loss_code
@@ -999,7 +1041,7 @@ SELECT
 FROM valued;
 INSERT INTO flows FROM shared('untold_amounts');
 
--- From LME to FOB ------------------------------------------------------------------------------------------------------
+-- From LME to FOB ---------------------------------------------------------------------------------------------------
 CREATE TEMP TABLE bridge AS
 WITH valued AS (
     SELECT l.lot, e.* EXCLUDE (lot_key, is_synthetic), w.lot_g, w.origin_count, w.largest
@@ -1019,8 +1061,10 @@ export_parts AS (
 export_rests AS (
     SELECT
         v.largest AS origin, v.is_final, true AS is_largest,
-        v.port_copper_g - p.port_g AS port_g, v.payable_copper_g - p.payable_g AS payable_g, v.metal_cents - p.metal AS metal,
-        v.tc_rc_cents - p.tc_rc AS tc_rc, v.penalties_cents - p.penalties AS penalties, v.credits_cents - p.credits AS credits
+        v.port_copper_g - p.port_g AS port_g, v.payable_copper_g - p.payable_g AS payable_g,
+        v.metal_cents - p.metal AS metal,
+        v.tc_rc_cents - p.tc_rc AS tc_rc, v.penalties_cents - p.penalties AS penalties,
+        v.credits_cents - p.credits AS credits
     FROM valued AS v
     INNER JOIN (
         SELECT
@@ -1031,7 +1075,8 @@ export_rests AS (
 ),
 exported AS (
     SELECT
-        origin AS lot, bool_and(is_final) AS is_final, sum(port_g)::BIGINT AS port_g, sum(payable_g)::BIGINT AS payable_g,
+        origin AS lot, bool_and(is_final) AS is_final, sum(port_g)::BIGINT AS port_g,
+        sum(payable_g)::BIGINT AS payable_g,
         sum(metal)::BIGINT AS metal, sum(tc_rc)::BIGINT AS tc_rc, sum(penalties)::BIGINT AS penalties,
         sum(credits)::BIGINT AS credits
     FROM (SELECT * EXCLUDE (lot) FROM export_parts UNION ALL FROM export_rests)
@@ -1039,7 +1084,8 @@ exported AS (
 ),
 fob AS (
     SELECT
-        origin AS lot, sum(cents) FILTER (basis = 'observed')::BIGINT AS fob, sum(cents) FILTER (basis <> 'observed')::BIGINT AS guessed,
+        origin AS lot, sum(cents) FILTER (basis = 'observed')::BIGINT AS fob,
+        sum(cents) FILTER (basis <> 'observed')::BIGINT AS guessed,
         sum(low_cents)::BIGINT AS low_cents, sum(high_cents)::BIGINT AS high_cents
     FROM flows WHERE kind = 'EXPORT'
     GROUP BY origin
@@ -1056,7 +1102,8 @@ SELECT
     coalesce(f.guessed, 0) AS guessed, coalesce(f.low_cents, 0) AS fob_low, coalesce(f.high_cents, 0) AS fob_high,
     NOT coalesce(l.is_broken, false) AS is_complete, c.missing_code,
     copper_cents(o.copper_g, copper_usd_per_t) AS copper, copper_cents(won_g, copper_usd_per_t) AS won,
-    copper_cents(o.exported_g, copper_usd_per_t) AS exported, copper_cents(coalesce(e.port_g, 0), copper_usd_per_t) AS port,
+    copper_cents(o.exported_g, copper_usd_per_t) AS exported,
+    copper_cents(coalesce(e.port_g, 0), copper_usd_per_t) AS port,
     copper_cents(coalesce(e.payable_g, 0), copper_usd_per_t) AS payable
 FROM origins AS o
 LEFT JOIN exported AS e USING (lot)
@@ -1066,18 +1113,23 @@ LEFT JOIN house.reference.lot_missing_codes AS c ON l.rank = c.rank;
 
 CREATE TABLE marts.fct_lot_value_bridge AS
 SELECT
-    lot_key, lot_kind AS lot_kind_code, form AS product_form_code, department_code, operator_key, reinfo_key, registry_state,
+    lot_key, lot_kind AS lot_kind_code, form AS product_form_code, department_code, operator_key, reinfo_key,
+    registry_state,
     first_date AS reference_date, copper_usd_per_t AS reference_copper_usd_per_t,
     copper_basis_code AS reference_price_basis_code, mass_wmt, mass_dmt, tonnes(copper_g) AS copper_t,
-    tonnes(payable_g) AS payable_copper_t, usd(copper) AS lme_contained_usd, usd(copper - won) AS metallurgical_loss_usd,
-    usd(exported - port) AS assay_difference_usd, usd(port - payable) AS payability_loss_usd, usd(payable) AS payable_lme_usd,
-    usd(tc_rc) AS tc_rc_usd, usd(penalties) AS penalties_usd, usd(credits) AS credits_usd, usd(metal - payable) AS qp_effect_usd,
-    usd(fob - metal + tc_rc + penalties - credits) AS unexplained_usd, usd(fob) AS fob_usd, usd(won - exported) AS not_followed_usd,
+    tonnes(payable_g) AS payable_copper_t, usd(copper) AS lme_contained_usd,
+    usd(copper - won) AS metallurgical_loss_usd,
+    usd(exported - port) AS assay_difference_usd, usd(port - payable) AS payability_loss_usd,
+    usd(payable) AS payable_lme_usd,
+    usd(tc_rc) AS tc_rc_usd, usd(penalties) AS penalties_usd, usd(credits) AS credits_usd,
+    usd(metal - payable) AS qp_effect_usd,
+    usd(fob - metal + tc_rc + penalties - credits) AS unexplained_usd, usd(fob) AS fob_usd,
+    usd(won - exported) AS not_followed_usd,
     usd(guessed) AS fob_imputed_usd, usd(fob_low) AS fob_low_usd, usd(fob_high) AS fob_high_usd, is_complete,
     coalesce(is_final, false) AS is_fob_final, missing_code, is_synthetic
 FROM bridge;
 
--- What each link took in, paid and kept --------------------------------------------------------------------------------
+-- What each link took in, paid and kept -----------------------------------------------------------------------------
 CREATE TABLE marts.fct_lot_link_margin AS
 WITH sides AS (
     SELECT
@@ -1094,7 +1146,8 @@ WITH sides AS (
 ),
 links AS (
     SELECT
-        origin, link, sum(revenue)::BIGINT AS revenue, sum(purchases)::BIGINT AS purchases, sum(low_cents)::BIGINT AS low_cents,
+        origin, link, sum(revenue)::BIGINT AS revenue, sum(purchases)::BIGINT AS purchases,
+        sum(low_cents)::BIGINT AS low_cents,
         sum(high_cents)::BIGINT AS high_cents, sum(revenue + purchases)::BIGINT AS turnover,
         coalesce(sum(revenue + purchases) FILTER (basis = 'modelled'), 0)::BIGINT AS modelled,
         coalesce(sum(revenue + purchases) FILTER (basis = 'imputed'), 0)::BIGINT AS imputed,
@@ -1105,13 +1158,19 @@ links AS (
 )
 SELECT
     l.lot_key, k.link AS link_code, usd(revenue) AS revenue_usd, usd(purchases) AS purchases_usd,
-    usd(revenue - purchases) AS gross_margin_usd, usd(k.low_cents) AS gross_margin_low_usd, usd(k.high_cents) AS gross_margin_high_usd,
-    NULL::DECIMAL(18, 2) AS direct_cost_usd, NULL::DECIMAL(18, 2) AS net_margin_low_usd, usd(k.high_cents) AS net_margin_high_usd,
-    (CAST(usd(revenue - purchases) AS DOUBLE) / nullif(CAST(tonnes(b.copper_g) AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_t,
-    (CAST(usd(revenue - purchases) AS DOUBLE) / nullif(CAST(b.mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_dmt,
+    usd(revenue - purchases) AS gross_margin_usd, usd(k.low_cents) AS gross_margin_low_usd,
+    usd(k.high_cents) AS gross_margin_high_usd,
+    NULL::DECIMAL(18, 2) AS direct_cost_usd, NULL::DECIMAL(18, 2) AS net_margin_low_usd,
+    usd(k.high_cents) AS net_margin_high_usd,
+    (CAST(usd(revenue - purchases) AS DOUBLE) / nullif(CAST(tonnes(b.copper_g) AS DOUBLE), 0))::DECIMAL(18, 4)
+        AS gross_margin_usd_per_t,
+    (CAST(usd(revenue - purchases) AS DOUBLE) / nullif(CAST(b.mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4)
+        AS gross_margin_usd_per_dmt,
     usd(turnover - modelled - imputed) AS observed_usd, usd(modelled) AS modelled_usd, usd(imputed) AS imputed_usd,
-    (CAST(turnover - modelled - imputed AS DOUBLE) / nullif(CAST(turnover AS DOUBLE), 0))::DECIMAL(9, 6) AS observed_share_frac,
-    (CASE WHEN has_imputed THEN 'imputed' WHEN has_modelled THEN 'modelled' ELSE 'observed' END)::basis AS value_basis_code,
+    (CAST(turnover - modelled - imputed AS DOUBLE) / nullif(CAST(turnover AS DOUBLE), 0))::DECIMAL(9, 6)
+        AS observed_share_frac,
+    (CASE WHEN has_imputed THEN 'imputed' WHEN has_modelled THEN 'modelled' ELSE 'observed' END)::basis
+        AS value_basis_code,
     transfer_count, coalesce(b.is_complete, false) AS is_complete, l.is_synthetic
 FROM links AS k
 INNER JOIN lots AS l ON k.origin = l.lot
@@ -1121,7 +1180,8 @@ CREATE TABLE marts.mart_value_chain_margin AS
 WITH lots AS (
     SELECT
         lot_key, date_trunc('month', reference_date)::DATE AS month, coalesce(department_code, '--') AS department_code,
-        coalesce(product_form_code::VARCHAR, '--') AS product_form_code, registry_state, operator_key, copper_t, mass_dmt,
+        coalesce(product_form_code::VARCHAR, '--') AS product_form_code, registry_state, operator_key, copper_t,
+        mass_dmt,
         lme_contained_usd, payable_lme_usd, fob_usd, is_complete, is_synthetic
     FROM marts.fct_lot_value_bridge
 ),
@@ -1136,8 +1196,10 @@ cells AS (
 ),
 links AS (
     SELECT
-        l.month, l.department_code, l.product_form_code, l.registry_state, m.link_code, l.is_synthetic, count(*) AS lot_count,
-        count(DISTINCT l.operator_key) AS operator_count, sum(m.revenue_usd) AS revenue_usd, sum(m.purchases_usd) AS purchases_usd,
+        l.month, l.department_code, l.product_form_code, l.registry_state, m.link_code, l.is_synthetic,
+        count(*) AS lot_count,
+        count(DISTINCT l.operator_key) AS operator_count, sum(m.revenue_usd) AS revenue_usd,
+        sum(m.purchases_usd) AS purchases_usd,
         sum(m.gross_margin_usd) AS gross_margin_usd, sum(m.gross_margin_low_usd) AS gross_margin_low_usd,
         sum(m.gross_margin_high_usd) AS gross_margin_high_usd,
         sum(m.gross_margin_usd) FILTER (l.is_complete) AS complete_usd, sum(m.observed_usd) AS observed_usd,
@@ -1148,7 +1210,8 @@ links AS (
 joined AS (
     SELECT k.*, c.* EXCLUDE (month, department_code, product_form_code, registry_state, is_synthetic),
         k.observed_usd + k.imputed_usd + k.modelled_usd AS turnover_usd
-    FROM links AS k INNER JOIN cells AS c USING (month, department_code, product_form_code, registry_state, is_synthetic)
+    FROM links AS k
+    INNER JOIN cells AS c USING (month, department_code, product_form_code, registry_state, is_synthetic)
 )
 SELECT
     month, department_code, product_form_code, link_code, registry_state, lot_count, operator_count, cell_lot_count,
@@ -1157,12 +1220,16 @@ SELECT
     gross_margin_high_usd::DECIMAL(18, 2) AS gross_margin_high_usd, copper_t::DECIMAL(18, 6) AS copper_t,
     mass_dmt::DECIMAL(18, 6) AS mass_dmt,
     (CAST(gross_margin_usd AS DOUBLE) / nullif(CAST(copper_t AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_t,
-    (CAST(gross_margin_usd AS DOUBLE) / nullif(CAST(mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_dmt,
+    (CAST(gross_margin_usd AS DOUBLE) / nullif(CAST(mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4)
+        AS gross_margin_usd_per_dmt,
     coalesce(complete_usd, 0)::DECIMAL(18, 2) AS complete_gross_margin_usd,
-    coalesce(lme_contained_usd, 0)::DECIMAL(18, 2) AS lme_contained_usd, coalesce(payable_lme_usd, 0)::DECIMAL(18, 2) AS payable_lme_usd,
+    coalesce(lme_contained_usd, 0)::DECIMAL(18, 2) AS lme_contained_usd,
+    coalesce(payable_lme_usd, 0)::DECIMAL(18, 2) AS payable_lme_usd,
     coalesce(fob_usd, 0)::DECIMAL(18, 2) AS fob_usd,
-    (CAST(complete_usd AS DOUBLE) / nullif(CAST(lme_contained_usd AS DOUBLE), 0))::DECIMAL(12, 6) AS share_of_lme_contained_frac,
-    (CAST(complete_usd AS DOUBLE) / nullif(CAST(payable_lme_usd AS DOUBLE), 0))::DECIMAL(12, 6) AS share_of_payable_frac,
+    (CAST(complete_usd AS DOUBLE) / nullif(CAST(lme_contained_usd AS DOUBLE), 0))::DECIMAL(12, 6)
+        AS share_of_lme_contained_frac,
+    (CAST(complete_usd AS DOUBLE) / nullif(CAST(payable_lme_usd AS DOUBLE), 0))::DECIMAL(12, 6)
+        AS share_of_payable_frac,
     (CAST(complete_usd AS DOUBLE) / nullif(CAST(fob_usd AS DOUBLE), 0))::DECIMAL(12, 6) AS share_of_fob_frac,
     (CAST(observed_usd AS DOUBLE) / nullif(CAST(turnover_usd AS DOUBLE), 0))::DECIMAL(9, 6) AS observed_share_frac,
     (CAST(imputed_usd AS DOUBLE) / nullif(CAST(turnover_usd AS DOUBLE), 0))::DECIMAL(9, 6) AS imputed_share_frac,
