@@ -42,7 +42,7 @@ class Translator(DagsterDbtTranslator):
 
 def prepared_manifest(settings: Settings) -> Path:
     """dbt's manifest, parsed anew only when a file of the dbt project changed since."""
-    # Relations are named after the build file also while parsing, else column lineage finds no parents.
+    # dbt's profile attaches the file that this names.
     os.environ["ANTAWASI_BUILD_DB"] = str(settings.build_db)
     manifest, stamp = TARGET / "manifest.json", TARGET / "manifest.digest"
     wanted = "\n".join(f"{p.relative_to(DBT_DIR)} {files.sha256_file(p)}" for p in warehouse.dbt_inputs())
