@@ -4,9 +4,9 @@ import contextlib
 import gc
 import importlib.metadata
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import duckdb
@@ -76,6 +76,15 @@ class InstalledDbt(DbtCliResource):
     @property
     def _cli_version(self) -> Version:
         return Version(importlib.metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
+        """Reads columns for lineage. The library opens the profile's file read-only, and a database in memory cannot be."""
+        adapter = super()._initialize_dbt_core_adapter(args)
+        credentials = cast(Any, adapter.config.credentials)
+        credentials.config_options.pop("access_mode", None)
+        for attachment in credentials.attach:
+            attachment.read_only = True
+        return adapter
 
 
 def dbt_resource() -> DbtCliResource:

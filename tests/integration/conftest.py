@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def dbt_compile(target: Path, *arguments: str) -> str:
             str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
             "--profiles-dir", str(DBT_DIR), "--target-path", str(target), *arguments,
         ],
-        capture_output=True, text=True,
+        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return _in_memory(done.stdout)
