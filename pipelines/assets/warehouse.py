@@ -78,9 +78,11 @@ class InstalledDbt(DbtCliResource):
         return Version(importlib.metadata.version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        """Reads columns for lineage. The library opens the profile's file read-only, and a database in memory cannot be."""
+        """Reads columns for lineage. The library takes the profile's database for a file and opens it read-only: here that
+        is the attached one."""
         adapter = super()._initialize_dbt_core_adapter(args)
         credentials = cast(Any, adapter.config.credentials)
+        credentials.path = ":memory:"
         credentials.config_options.pop("access_mode", None)
         for attachment in credentials.attach:
             attachment.read_only = True
