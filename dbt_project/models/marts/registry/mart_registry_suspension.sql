@@ -28,8 +28,8 @@ standing as (
             and coalesce(month_ends.month_end < suspensions.ended_on, true)
     inner join {{ ref('registry_suspension_ages') }} as ages
         on
-            coalesce(month_ends.month_end > suspensions.suspended_from + to_years(ages.over_years), true)
-            and coalesce(month_ends.month_end <= suspensions.suspended_from + to_years(ages.up_to_years), true)
+            coalesce(month_ends.month_end > {{ months_after('suspensions.suspended_from', '12 * ages.over_years') }}, true)
+            and coalesce(month_ends.month_end <= {{ months_after('suspensions.suspended_from', '12 * ages.up_to_years') }}, true)
 ),
 
 stocks as (
