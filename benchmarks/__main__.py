@@ -10,6 +10,7 @@ from benchmarks import (
     chain,
     disclosure,
     genealogy,
+    ledger,
     registry_history,
     simulator,
     sunat_documents,
@@ -25,6 +26,7 @@ _REDUCED: dict[str, _Benchmark] = {
     "simulator": lambda: simulator.run(lots=100_000, rounds=1),
     "registry": lambda: registry_history.run(rows=9_000, rounds=3),
     "genealogy": lambda: genealogy.run(lots=100_000, rounds=3),
+    "ledger": lambda: ledger.run(lots=25_000, rounds=3),
     "unchanged": lambda: unchanged_run.run(rounds=3),
     "disclosure": lambda: disclosure.run(districts=100),
 }
@@ -38,6 +40,7 @@ _FULL: dict[str, _Benchmark] = {
     "genealogy-1-million": lambda: genealogy.run(lots=1_000_000, rounds=5),
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5),
     "genealogy-growth": lambda: genealogy.growth((1_000_000, 10_000_000, 50_000_000), in_little_memory=50_000_000),
+    "ledger": lambda: ledger.run(lots=200_000, rounds=5),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
     "chain-growth": lambda: chain.growth((20_000, 200_000)),
     "dagster": lambda: chain.run_sample(rounds=5),

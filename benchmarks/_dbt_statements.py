@@ -52,7 +52,7 @@ def replay(statements: Path, before: Path, build_db: Path, memory_limit: str | N
 
     build_db.parent.mkdir(exist_ok=True)
     shutil.copyfile(before, build_db)
-    with duckdb.connect(str(build_db)) as connection:
+    with duckdb.connect(str(build_db), config={"preserve_insertion_order": "false"}) as connection:
         if memory_limit:
             connection.execute(f"SET memory_limit = '{memory_limit}'")
         cursors: dict[str, duckdb.DuckDBPyConnection] = {}

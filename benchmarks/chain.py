@@ -26,21 +26,28 @@ _ANTAWASI = (sys.executable, "-m", "pipelines")
 
 
 def prepare(folder: Path) -> None:
-    """Simulate, take in, put the chain's tables in the place of the (empty) lake tables, keep dbt's statements."""
+    """A sector, and the statements that dbt sends for all models."""
+    sector(folder, int((folder / _LOTS).read_text()))
+    (folder / "statements.json").write_text(json.dumps(sent(build_file(folder), folder, ["*"])))
+
+
+def build_file(folder: Path) -> Path:
+    return folder / _HOUSE / "warehouse" / "build.duckdb"
+
+
+def sector(folder: Path, lots: int) -> None:
+    """Simulate, take in, put the chain's tables in the place of the (empty) lake tables; `before` is the build file then."""
     from pipelines.simulator.plan import load, make_plan
     from pipelines.simulator.sector import simulate
 
-    lots = int((folder / _LOTS).read_text())
     whole = make_plan(load(), "large", seed=1)
     share = dataclasses.replace(whole, lots=lots, registrations=max(whole.registrations * lots // whole.lots, 300))
     simulated = folder / "simulated"
     simulate(share, simulated, workers=2)
     # ends with 1: without official production and prices there is nothing to publish; the build file is what counts
     subprocess.run([*_ANTAWASI, "run", "--landing", str(simulated / "files")], env=_env(folder), check=False)
-    build_db = folder / _HOUSE / "warehouse" / "build.duckdb"
-    _mount(build_db, simulated / "tables")
-    shutil.copyfile(build_db, folder / "before")
-    (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, ["*"])))
+    _mount(build_file(folder), simulated / "tables")
+    shutil.copyfile(build_file(folder), folder / "before")
 
 
 def _mount(build_db: Path, tables: Path) -> None:
@@ -61,8 +68,8 @@ def statements(folder: Path) -> None:
     replay(folder / "statements.json", folder / "before", folder / "statements" / "build.duckdb")
 
 
-def dbt_build(folder: Path) -> None:
-    """Seeds, models and tests on a copy of the build file."""
+def dbt_build(folder: Path, *selected: str) -> None:
+    """Seeds, models and tests on a copy of the build file; with dbt's own words for a selection, what they select."""
     from pipelines import dbt_docs
     from pipelines.settings import DBT_DIR
 
@@ -71,7 +78,7 @@ def dbt_build(folder: Path) -> None:
     shutil.copyfile(folder / "before", build_db)
     done = subprocess.run(
         [
-            str(dbt_docs.executable()), "--quiet", "build", "--exclude-resource-type", "unit_test",
+            str(dbt_docs.executable()), "--quiet", "build", "--exclude-resource-type", "unit_test", *selected,
             "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR),
             "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
         ],
@@ -83,7 +90,7 @@ def dbt_build(folder: Path) -> None:
 
 def prepare_sample(folder: Path) -> None:
     subprocess.run([*_ANTAWASI, "run", "--sample"], env=_env(folder), check=True)
-    shutil.copyfile(folder / _HOUSE / "warehouse" / "build.duckdb", folder / "before")
+    shutil.copyfile(build_file(folder), folder / "before")
 
 
 def antawasi_build(folder: Path) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from pipelines import contracts, files, ingest, intake, lake, quality, vault, warehouse
 from pipelines.errors import AntawasiError
 from pipelines.ingest import Zones
@@ -167,15 +169,20 @@ class Orchestra:
 def _instance(settings: Settings) -> dg.DagsterInstance:
     """The house's instance without the capture of each step's output: `_execute` writes it to a log of ours.
 
-    The capture starts four processes for every run, which costs more than many a run does.
+    The capture starts four processes for every run, which costs more than many a run does. A record of runs that the house
+    keeps itself (not Postgres) is held open.
     """
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
-    nothing = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": nothing})
-    )
+    home = str(settings.dagster_home)
+    overrides: dict[str, Any] = {
+        "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    }
+    if "storage" not in (yaml.safe_load((settings.dagster_home / "dagster.yaml").read_text(encoding="utf-8")) or {}):
+        held_open = {"module": "pipelines.dagster_storage", "class": "HouseStorage", "config": {"base_dir": home}}
+        overrides["storage"] = {"custom": held_open}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=overrides))
 
 
 @contextlib.contextmanager

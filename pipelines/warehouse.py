@@ -29,6 +29,8 @@ from pipelines.settings import DBT_DIR, Settings
 STORAGE_VERSION = "v1.2.0"
 BUILT_NAME = "build.json"
 OFFLINE = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+#: Of files made anew that stay in the house, as in dbt's profile; those that leave have STORAGE_VERSION.
+_OWN_FORMAT = {"storage_compatibility_version": "v1.5.0"}
 #: Schemas that analysts see; `raw` stays behind, since its views point into the lake.
 ANALYST_SCHEMAS = ("staging", "intermediate", "marts", "publish", "reference")
 _DBT_INPUTS = ("*.sql", "*.yml", "*.csv")
@@ -92,7 +94,8 @@ def pin(lake_root: Path) -> Pin:
 @contextlib.contextmanager
 def connect(path: Path | str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A short DuckDB connection without network extensions; closed at the end, also after an error."""
-    connection = duckdb.connect(str(path), read_only=read_only, config=OFFLINE)
+    config = OFFLINE if read_only else OFFLINE | _OWN_FORMAT
+    connection = duckdb.connect(str(path), read_only=read_only, config=config)
     try:
         yield connection
     finally:

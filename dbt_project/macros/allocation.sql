@@ -16,9 +16,9 @@ in_cents as (
         basis_code,
         payee_role_code,
         payer_role_code,
-        {{ cents_of('value_usd') }} as whole_cents,
-        {{ cents_of('value_usd') }} - {{ cents_of('value_low_usd') }} as below_cents,
-        {{ cents_of('value_high_usd') }} - {{ cents_of('value_usd') }} as above_cents,
+        {{ whole_cents('value_usd') }} as whole_cents,
+        {{ whole_cents('value_usd') }} - {{ whole_cents('value_low_usd') }} as below_cents,
+        {{ whole_cents('value_high_usd') }} - {{ whole_cents('value_usd') }} as above_cents,
         value_basis_code,
         is_synthetic
     from {{ transfers }}
@@ -42,14 +42,26 @@ parts as (
             and in_cents.is_synthetic = shares.is_synthetic
 ),
 
+-- Grouped and joined back: a window over so many short groups takes twice as long.
 rests as (
     select
-        *,
-        case
-            when is_largest then whole_cents - sum(part_cents) over (partition by transfer_key, is_synthetic)
-            else 0
-        end as rest_cents
+        transfer_key,
+        max(whole_cents) - sum(part_cents) as rest_cents,
+        is_synthetic
     from parts
+    where origin_count > 1
+    group by transfer_key, is_synthetic
+),
+
+settled as (
+    select
+        parts.*,
+        cast(parts.part_cents + coalesce(rests.rest_cents, 0) as bigint) as value_cents
+    from parts
+    left join rests
+        on
+            case when parts.is_largest then parts.transfer_key end = rests.transfer_key
+            and parts.is_synthetic = rests.is_synthetic
 ),
 
 allocated as (
@@ -60,12 +72,12 @@ allocated as (
         origin_lot_key,
         payee_role_code,
         payer_role_code,
-        cast(part_cents + rest_cents as bigint) as value_cents,
-        cast(part_cents + rest_cents - {{ outer_part('below_cents') }} as bigint) as low_cents,
-        cast(part_cents + rest_cents + {{ outer_part('above_cents') }} as bigint) as high_cents,
+        value_cents,
+        value_cents - {{ outer_part('below_cents') }} as low_cents,
+        value_cents + {{ outer_part('above_cents') }} as high_cents,
         value_basis_code,
         is_synthetic
-    from rests
+    from settled
 )
 {%- endmacro %}
 

@@ -3,6 +3,11 @@
     cast(round(cast({{ usd }} as decimal(38, 10)) * 100, 0) as bigint)
 {%- endmacro %}
 
+{# An amount that is in whole cents already, decimal(18, 2), as a number of them. #}
+{% macro whole_cents(usd) -%}
+    cast({{ usd }} * 100 as bigint)
+{%- endmacro %}
+
 {# Whole cents as an amount in US$. #}
 {% macro usd_of(cents) -%}
     cast(cast({{ cents }} as decimal(20, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))

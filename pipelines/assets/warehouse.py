@@ -19,10 +19,10 @@ from dagster_dbt import (
     dbt_assets,
     get_asset_key_for_model,
 )
-from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 from packaging.version import Version
 
 from pipelines import chain_chart, contracts, dbt_docs, files, funnel_chart, ingest, lake, quality, warehouse
+from pipelines.column_lineage import unique_id, with_lineage
 from pipelines.contracts import TableContract
 from pipelines.errors import AntawasiError
 from pipelines.reporting import Reporter
@@ -42,7 +42,7 @@ class Translator(DagsterDbtTranslator):
 
 def prepared_manifest(settings: Settings) -> Path:
     """dbt's manifest, parsed anew only when a file of the dbt project changed since."""
-    # Relations are named after the build file also while parsing, else column lineage finds no parents.
+    # dbt's profile attaches the file that this names.
     os.environ["ANTAWASI_BUILD_DB"] = str(settings.build_db)
     manifest, stamp = TARGET / "manifest.json", TARGET / "manifest.digest"
     wanted = "\n".join(f"{p.relative_to(DBT_DIR)} {files.sha256_file(p)}" for p in warehouse.dbt_inputs())
@@ -110,7 +110,7 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
                 told = list(run.stream())
                 if run.is_successful():
                     told = with_charts(settings, told)
-                yield from with_lineage(told, run) if settings.column_lineage else told
+                yield from with_lineage(told, run, TARGET / "columns.json") if settings.column_lineage else told
             finally:
                 release_build_file(run)
             if not run.is_successful():
@@ -122,26 +122,6 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
                 warehouse.mark_built(settings, pinned, outcomes(run.get_artifact("run_results.json")))
 
     return models
-
-
-#: Where a column comes from a file, and what is published. Reading lineage out of the SQL between takes minutes a build.
-LINED_SCHEMAS = ("staging", "publish")
-
-
-def with_lineage(events: list[Any], run: DbtCliInvocation) -> Iterator[Any]:
-    """The events in their order; those of models of `LINED_SCHEMAS` with their columns and where these come from."""
-    nodes = run.manifest["nodes"]
-    for event in events:
-        node = nodes.get(_unique_id(event)) if isinstance(event, dg.Output) else None
-        if node is not None and node["schema"] in LINED_SCHEMAS:
-            yield from DbtEventIterator(iter([event]), run).fetch_column_metadata()
-        else:
-            yield event
-
-
-def _unique_id(event: dg.Output) -> str:
-    told = event.metadata.get("unique_id")
-    return str(told.value) if isinstance(told, dg.MetadataValue) else str(told)
 
 
 #: Model → name and maker of the picture that its asset shows.
@@ -158,7 +138,7 @@ def with_charts(settings: Settings, events: list[Any]) -> list[Any]:
 
 
 def _with_chart(settings: Settings, event: dg.Output) -> dg.Output:
-    name, chart = CHARTS.get(_unique_id(event).rpartition(".")[2], (None, None))
+    name, chart = CHARTS.get(unique_id(event).rpartition(".")[2], (None, None))
     if name is None or chart is None:
         return event
     with warehouse.connect(settings.build_db, read_only=True) as connection:

@@ -57,7 +57,7 @@ class Disclosed:
         split_by: column, each value of which is a product of its own (stocks by month; prices by stage).
         shape: published cells (coordinates, status, measures; null where hidden) and the value of `split_by`, to the
             contract's columns.
-        late_kinds: values of `split_by` that are trade at the pit, published late.
+        late_kinds: values of `split_by` ("" without one) that hold trade at the pit, published late.
         public: a query of rows that others published already, in the columns of the contract but for the place's name.
     """
 
@@ -320,7 +320,7 @@ DISCLOSED = (
             "fob_usd", *(f"{link.lower()}_received_usd" for link in LINKS), *(f"{link.lower()}_paid_usd" for link in BUYING_LINKS),
             "lme_contained_usd", "copper_t",
         ),
-        _QUARTERS, _margins,
+        _QUARTERS, _margins, late_kinds=("",),  # of every lot, what its operator was paid
     ),
     Disclosed(
         "pub_price_fairness", "int_release__prices", ("paid_usd", *DENOMINATORS.values()), _QUARTERS, _prices,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -36,7 +35,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[str
     def compile_models(names: Iterable[str]) -> dict[str, str]:
         target, wanted = tmp_path_factory.mktemp("dbt"), list(names)
         dbt_compile(target, "--select", *wanted)
-        return {name: next((target / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8") for name in wanted}
+        found = {name: next((target / "compiled").rglob(f"{name}.sql")).read_text(encoding="utf-8") for name in wanted}
+        return {name: _in_memory(sql) for name, sql in found.items()}
 
     return compile_models
 
@@ -54,13 +54,18 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, st
 
 
 def dbt_compile(target: Path, *arguments: str) -> str:
-    """What `dbt compile` prints for a database in memory."""
+    """What `dbt compile` prints, for a database in memory."""
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
             "--profiles-dir", str(DBT_DIR), "--target-path", str(target), *arguments,
         ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return _in_memory(done.stdout)
+
+
+def _in_memory(sql: str) -> str:
+    """With relations of the database that DuckDB has when none is opened, in the place of dbt's."""
+    return sql.replace('"build".', '"memory".')

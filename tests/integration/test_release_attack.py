@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
+import json
 from collections import defaultdict
 from pathlib import Path
 
@@ -139,6 +141,25 @@ def test_published_cells_tell_the_sums_of_what_is_behind_them(house):
         for cell, value in shown.items():
             assert value == pytest.approx(true[cell][0], abs=0.0051), (product, cell)
             assert true[cell][1] >= 5, (product, cell)
+
+
+@pytest.mark.parametrize(
+    ("product", "at_pit"),
+    [
+        ("pub_value_chain_margin", lambda row: True),  # what operators are paid is in every cell
+        ("pub_price_fairness", lambda row: row["kind_code"] == "ORE_AT_PIT"),
+    ],
+    ids=["margins", "prices"],
+)
+def test_trade_at_the_pit_is_published_three_months_late(house, product, at_pit):
+    folder = house / "releases" / "latest"
+    as_of = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))["antawasi"]["as_of"]
+    with (folder / f"{product}.csv").open(encoding="utf-8-sig", newline="") as handle:
+        periods = {row["period_code"] for row in csv.DictReader(handle) if at_pit(row)}
+    quarters = {(int(p[:4]), int(p[6:])) for p in periods if "-Q" in p} | {(int(p), 4) for p in periods if "-" not in p}
+    year, quarter = max(quarters)
+    years, month = divmod(quarter * 3 + 3, 12)  # the quarter is over and three more months are
+    assert dt.date(year + years, month + 1, 1) <= dt.date.fromisoformat(as_of) + dt.timedelta(days=1)
 
 
 def test_nothing_measured_is_made_of_an_excerpt_for_demonstration(house):

@@ -9,7 +9,8 @@
 {%- endmacro %}
 
 {% macro duckdb__analysts_macro(name, parameters, kind, sql, told_es, told_en) -%}
-    create schema if not exists {{ this.database }}.marts;
+    use {{ this.database }};
+    create schema if not exists marts;
     create or replace macro marts.{{ name }}({{ parameters | join(', ') }}) as {{ kind }}
     {{ sql | replace('"' ~ this.database ~ '".', '') }};
     comment on macro {{ kind }} marts.{{ name }} is '{{ (told_es ~ ' / ' ~ told_en) | replace("'", "''") }}'

@@ -2,7 +2,7 @@
 with transfers as (
     select
         transfer_key,
-        {{ cents_of('value_usd') }} as value_cents,
+        {{ whole_cents('value_usd') }} as value_cents,
         is_synthetic
     from {{ ref('fct_transfer') }}
 
@@ -10,7 +10,7 @@ with transfers as (
 
     select
         transfer_key,
-        {{ cents_of('value_usd') }} as value_cents,
+        {{ whole_cents('value_usd') }} as value_cents,
         is_synthetic
     from {{ ref('int_lot__flows_imputed') }}
 ),

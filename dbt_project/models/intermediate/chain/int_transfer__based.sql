@@ -34,7 +34,8 @@ firsts as (
     select
         kind_code,
         lot_key,
-        sum(value_usd) as value_usd,
+        -- A sum has 38 digits: a union with it would leave all bases two places.
+        cast(sum(value_usd) as decimal(18, 2)) as value_usd,
         is_synthetic
     from {{ ref('int_transfer__vouchers') }}
     where kind_code in ('CONCENTRATE', 'EXPORT') and part_code = 'SALE'
@@ -65,7 +66,7 @@ provisional as (
         codes.lot_key,
         'PROVISIONAL' as base_code,
         1 as preference,
-        sum(lines.fob_usd) as value_usd,
+        cast(sum(lines.fob_usd) as decimal(18, 2)) as value_usd,
         lines.is_synthetic
     from {{ ref('stg_partner_exports__lines') }} as lines
     inner join {{ ref('int_lot__codes') }} as codes
@@ -133,9 +134,9 @@ based as (
     select
         'LME' as base_code,
         4 as preference,
-        {{ wide('copper_central_t') }} * copper_usd_per_t as base,
-        {{ wide('copper_low_t') }} * copper_usd_per_t as base_low,
-        {{ wide('copper_high_t') }} * copper_usd_per_t as base_high,
+        {{ exact_product('copper_central_t', 'copper_usd_per_t') }} as base,
+        {{ exact_product('copper_low_t', 'copper_usd_per_t') }} as base_low,
+        {{ exact_product('copper_high_t', 'copper_usd_per_t') }} as base_high,
         form_code as feature_1,
         case when lot_kind_code = 'PRODUCT' then cast(year(priced_date) as varchar) else grade_band_code end
             as feature_2,

@@ -195,10 +195,13 @@ select
     lots.copper_g,
     {% for side in ['central', 'low', 'high'] -%}
         cast(coalesce(lots.mass_wmt, masses.{{ side }}_ratio) as decimal(14, 6)) as mass_{{ side }}_wmt,
-        cast(coalesce(
+        coalesce(
             {{ tonnes_of('lots.copper_g') }},
-            {{ wide('coppers.' ~ side ~ '_ratio') }} * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
-        ) as decimal(18, 6)) as copper_{{ side }}_t,
+            cast(
+                {{ wide('coppers.' ~ side ~ '_ratio') }} * coalesce(lots.mass_wmt, masses.{{ side }}_ratio) * 0.001
+                as decimal(18, 6)
+            )
+        ) as copper_{{ side }}_t,
     {% endfor -%}
     lots.is_synthetic
 from lots

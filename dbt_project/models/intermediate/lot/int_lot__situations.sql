@@ -62,10 +62,9 @@ select
     lots.form_code,
     lots.grade_band_code,
     {% for side in ['central', 'low', 'high'] -%}
-        cast(
-            coalesce({{ wide(tonnes_of('fed.copper_g')) }}, lots.copper_{{ side }}_t)
-            * prices.copper_usd_per_t as decimal(18, 6)
-        ) as contained_{{ side }}_usd,
+        {{ exact_product(
+            'coalesce(' ~ tonnes_of('fed.copper_g') ~ ', lots.copper_' ~ side ~ '_t)', 'prices.copper_usd_per_t'
+        ) }} as contained_{{ side }}_usd,
     {% endfor -%}
     lots.is_synthetic
 from {{ ref('int_lot__measures') }} as lots

@@ -1,0 +1,209 @@
+"""The ledger of the chain: dbt with its tests against a hand-written DuckDB script, over the same matched papers.
+
+The ledger is what is made once papers are read, tied to lots and matched, and lots are followed (int_transfer__vouchers,
+int_transfer__implied, int_lot__genealogy, ...; see `_INPUTS`): fct_transfer, fct_lot_value_bridge, fct_lot_link_margin and
+mart_value_chain_margin. A sector of at most 25,000 lots is simulated and taken through the models up to there; more lots
+are copies of it under other lot codes and paper numbers, with the same parties, prices and days. Registrations of the
+registry's files are given the keys of those on the papers, so that every lot has a state to be looked up on its day.
+
+`dbt` builds the ledger's models with all tests that these and their inputs suffice for; `statements` runs the very SQL of
+the models in one DuckDB process; `by hand` (ledger.sql) makes the four tables alone. All have to give the same rows.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks import chain
+from benchmarks._dbt_statements import replay, sent
+from benchmarks._measure import measure, ratio, run_once, this
+from benchmarks._results import Outcome, Target, command_line, show
+
+#: Lots that are simulated; more are copies.
+_SIMULATED = 25_000
+
+#: The same format for all, that of the house's own files.
+_FORMAT = {"storage_compatibility_version": "v1.5.0"}
+
+TABLES = ("fct_transfer", "fct_lot_value_bridge", "fct_lot_link_margin", "mart_value_chain_margin")
+_MODELS = (
+    "int_transfer__observed", "int_transfer__expected", "int_transfer__unobserved", "int_lot__measures",
+    "int_transfer__based", "int_transfer__ratios", "int_transfer__imputed", "int_lot__shares",
+    "int_transfer__lots_allocated", "int_lot__ends", "int_lot__origins", "int_lot__missing", "int_lot__situations",
+    "int_lot__profiles", "int_lot__flows_imputed", "int_lot__flows_allocated", "int_lot__exports_allocated", *TABLES,
+)  # fmt: skip
+
+#: What the ledger is made from. Copied with the lots:
+_INPUTS = (
+    "intermediate.int_transfer__vouchers", "intermediate.int_transfer__implied", "intermediate.int_lot__batch_lines",
+    "intermediate.int_haul__documents", "intermediate.int_settlement__sales", "intermediate.int_lot__arrivals",
+    "intermediate.int_lot__codes", "intermediate.int_campaign__milled", "intermediate.int_lot__edges",
+    "intermediate.int_lot__genealogy", "intermediate.int_export__lots_valued", "marts.dim_lot",
+    "staging.stg_partner_settlements__settlements", "staging.stg_partner_exports__lines",
+    "staging.stg_partner_campaigns__lines",
+)  # fmt: skip
+#: the same however many lots there are:
+_SECTOR = (
+    "intermediate.int_party__roles", "intermediate.int_price__daily", "intermediate.int_contract__fees",
+    "intermediate.int_document__named",
+)  # fmt: skip
+#: and in these columns, as numbers of lots or of papers, which a copy has of its own:
+_NUMBERS = (
+    "lot_key", "origin_lot_key", "from_lot_key", "to_lot_key", "lot_id", "document_key", "haul_key", "invoice_key",
+    "sheet_id", "ticket_id", "settlement_id", "campaign_key", "campaign_id", "detraction_deposit_id",
+)  # fmt: skip
+
+
+def prepare(folder: Path) -> None:
+    """The build file with what the ledger is made from, and the statements that dbt sends for its models."""
+    lots = int((folder / "lots.txt").read_text())
+    chain.sector(folder, min(lots, _SIMULATED))
+    build_db = chain.build_file(folder)
+    sent(build_db, folder, ["+mart_value_chain_margin"])
+    (folder / "before").unlink()
+    _copy_lots(build_db, folder / "before", max(lots // _SIMULATED, 1))
+    build_db.unlink()
+    shutil.copyfile(folder / "before", build_db)
+    (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, _MODELS)))
+    build_db.unlink()
+
+
+def _copy_lots(build_db: Path, before: Path, copies: int) -> None:
+    """Write `before` from the tables of a built sector, all that is of a lot `copies` times."""
+    import duckdb
+
+    with duckdb.connect(str(before), config=_FORMAT) as connection:
+        connection.execute("SET preserve_insertion_order = false")
+        # the views of staging name the database that they were made in
+        connection.execute(f"ATTACH '{build_db}' AS build (READ_ONLY)")
+        for schema in ("staging", "intermediate", "marts", "reference"):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        # a lot's code is a letter and nine digits, of which the simulated ones use the last five
+        connection.execute(
+            "CREATE TEMP MACRO of_copy(number, copy) AS CASE WHEN regexp_matches(number, '^[A-Z][0-9]{9}$') "
+            "THEN left(number, 1) || lpad((substr(number, 2)::INT + copy * 100_000)::VARCHAR, 9, '0') "
+            "ELSE number || '-' || copy END"
+        )
+        for table in _INPUTS:
+            columns = _columns(connection, table)
+            own = [f"of_copy({name}, copy) AS {name}" for name in columns if name in _NUMBERS]
+            rows = f"SELECT t.* REPLACE ({', '.join(own)}) FROM build.{table} AS t, range({copies}) AS r(copy)"
+            if "transfer_key" in columns:
+                rows = f"SELECT * REPLACE ({_TRANSFER_KEY} AS transfer_key) FROM ({rows})"
+            connection.execute(f"CREATE TABLE {table} AS {rows}")
+        seeds = "SELECT 'reference.' || table_name FROM duckdb_tables() WHERE database_name = 'build' AND schema_name = 'reference'"
+        for table in (*_SECTOR, *(name for (name,) in connection.execute(seeds).fetchall())):
+            connection.execute(f"CREATE TABLE {table} AS FROM build.{table}")
+        connection.execute(_REGISTRATIONS)
+
+
+def _columns(connection, table: str) -> list[str]:
+    return [row[0] for row in connection.execute(f"DESCRIBE build.{table}").fetchall()]
+
+
+_TRANSFER_KEY = "md5(concat(kind_code, ' ', lot_key, ' ', payee_key, ' ', coalesce(payer_key, '-'), ' ', is_synthetic))"
+_REGISTRATIONS = """
+CREATE TABLE marts.dim_registration AS
+WITH listed AS (
+    SELECT registration_key, row_number() OVER (ORDER BY registration_key) AS nth
+    FROM (SELECT DISTINCT registration_key FROM build.marts.dim_registration)
+),
+on_papers AS (
+    SELECT reinfo_key, row_number() OVER (ORDER BY reinfo_key) AS nth
+    FROM (SELECT DISTINCT reinfo_key FROM build.marts.dim_lot WHERE reinfo_key IS NOT NULL)
+)
+SELECT r.* REPLACE (coalesce(p.reinfo_key, r.registration_key) AS registration_key)
+FROM build.marts.dim_registration AS r
+JOIN listed USING (registration_key)
+LEFT JOIN on_papers AS p USING (nth)
+"""
+
+
+def statements(folder: Path) -> None:
+    replay(folder / "statements.json", folder / "before", folder / "statements" / "build.duckdb")
+
+
+def dbt_build(folder: Path) -> None:
+    chain.dbt_build(folder, "--select", *_MODELS, "--indirect-selection", "buildable")
+
+
+def by_hand(folder: Path) -> None:
+    import duckdb
+
+    out = folder / "hand.duckdb"
+    out.unlink(missing_ok=True)
+    with duckdb.connect(str(out), config=_FORMAT) as connection:
+        script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+        connection.execute(script.replace("$before", str(folder / "before")))
+
+
+def compare(folder: Path) -> None:
+    """The four tables of every candidate: number of rows, and per column sum and exclusive or of the values' hashes.
+
+    Raises:
+        AssertionError: a candidate's table differs from dbt's; which columns.
+    """
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"ATTACH '{folder}/dbt/build.duckdb' AS build (READ_ONLY)")
+        for candidate in ("statements/build", "hand"):
+            connection.execute(f"ATTACH '{folder}/{candidate}.duckdb' AS other (READ_ONLY)")
+            for table in TABLES:
+                types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE build.marts.{table}").fetchall()}
+                ours, theirs = (_sums(connection, database, table, types) for database in ("build", "other"))
+                differing = [column for column in ours if ours[column] != theirs[column]]
+                assert not differing, f"{table} of {candidate} differs in {', '.join(differing)}"
+            connection.execute("DETACH other")
+
+
+def _sums(connection, database: str, table: str, types: dict[str, str]) -> dict[str, tuple]:
+    # by name and as dbt's type: the script has its codes as ENUM, and columns in an order of its own
+    values = {column: f"hash({column}::{type_})" for column, type_ in types.items()}
+    values["whole rows"] = f"hash({', '.join(f'{column}::{type_}' for column, type_ in types.items())})"
+    sums = ", ".join(f"(count(*), sum({value}::HUGEINT), bit_xor({value}))" for value in values.values())
+    found = connection.execute(f"SELECT {sums} FROM {database}.marts.{table}").fetchall()[0]
+    return dict(zip(values, found, strict=True))
+
+
+def _candidate(name: str, folder: Path) -> list[str]:
+    return this("ledger", "--candidate", name, str(folder))
+
+
+def run(lots: int, rounds: int) -> Outcome:
+    """Make the papers, measure, compare the results, print."""
+    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
+        folder = Path(root)
+        (folder / "lots.txt").write_text(str(lots))
+        run_once(_candidate("prepare", folder))
+        names = {"dbt build": "dbt", "statements": "statements", "by hand": "hand"}
+        figures = measure({name: _candidate(value, folder) for name, value in names.items()}, rounds)
+        run_once(_candidate("compare", folder))
+    dbt, hand = figures["dbt build"], figures["by hand"]
+    return show(
+        Outcome(
+            f"Ledger of {lots:,} lots",
+            figures,
+            [Target("CPU of dbt with its tests / the script by hand", ratio(dbt, hand), most=1.35)],
+            baseline="by hand",
+        )
+    )
+
+
+if __name__ == "__main__":
+    command_line(
+        __doc__,
+        "lots",
+        200_000,
+        {
+            "prepare": prepare,
+            "statements": statements,
+            "dbt": dbt_build,
+            "hand": by_hand,
+            "compare": compare,
+        },
+        run,
+    )
