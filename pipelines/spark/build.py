@@ -34,6 +34,12 @@ def folder(settings: Settings) -> Path:
     return settings.warehouse / LINK
 
 
+def digest(settings: Settings) -> str | None:
+    """Names what the last green build was made from (`Pin.digest`), None before the first."""
+    link = folder(settings)
+    return link.resolve().name.removeprefix(f"{LINK}-") if link.is_symlink() and link.exists() else None
+
+
 def require_spark() -> None:
     """
     Raises:
@@ -76,12 +82,13 @@ def build(settings: Settings, reporter: Reporter) -> Path:
         mount(spark, pinned, made / "lake_files.parquet")
         reporter.step("Spark: models")
         _run_dbt(settings)
+        _keep_views(spark, made)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
     finally:
         spark.stop()
-    for leftover in ("raw.db", f"{dialect.WORKING}.db", "staging.db", "lake_files.parquet"):
+    for leftover in ("raw.db", f"{dialect.WORKING}.db", "lake_files.parquet"):
         _remove(made / leftover)
     files.swap_symlink(folder(settings), made.name)
     for earlier in settings.warehouse.glob(f"{LINK}-*"):
@@ -121,6 +128,13 @@ def _spark_type(kind: pa.DataType) -> str:
         pa.float64(): "double", pa.int64(): "bigint", pa.int32(): "int", pa.int16(): "smallint",
     }  # fmt: skip
     return names[kind]
+
+
+def _keep_views(spark: SparkSession, made: Path) -> None:
+    """Write what is a view to the session as files too: a reader has no session, and in the analysts' copy it is a table."""
+    for schema in warehouse.ANALYST_SCHEMAS:
+        for view in spark.sql(f"show views in {schema}").collect():
+            spark.table(f"{schema}.{view.viewName}").write.parquet(str(made / f"{schema}.db" / view.viewName))
 
 
 def _run_dbt(settings: Settings) -> None:

@@ -22,12 +22,17 @@ AROUND = {"spark.sql.optimizer.excludedRules": "org.apache.spark.sql.catalyst.op
 
 LOCAL = {
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     "spark.sql.parquet.compression.codec": "zstd",
+    # Hundreds of small queries: code compiled for each, and compiled again for speed, costs more than it gains.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m -XX:+UseSerialGC",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
@@ -39,6 +44,4 @@ def local(warehouse: Path, cores: int = 2, memory: str = "3g") -> SparkSession:
     settings = MEANING | AROUND | LOCAL | {"spark.driver.memory": memory, "spark.sql.warehouse.dir": warehouse.resolve().as_uri()}
     for name, value in settings.items():
         builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return builder.getOrCreate()

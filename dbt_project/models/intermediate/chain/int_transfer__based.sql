@@ -262,10 +262,9 @@ select
     base_code,
     preference,
     value_usd as amount,
-    -- two digits, said here: of so many kinds of amounts, engines keep as many digits as each sees fit
-    cast(cast(base as decimal(38, 2)) as decimal(18, 6)) as base,
-    cast(cast(base_low as decimal(38, 2)) as decimal(18, 6)) as base_low,
-    cast(cast(base_high as decimal(38, 2)) as decimal(18, 6)) as base_high,
+    cast(base as decimal(18, 6)) as base,
+    cast(base_low as decimal(18, 6)) as base_low,
+    cast(base_high as decimal(18, 6)) as base_high,
     feature_1,
     feature_2,
     feature_3,
