@@ -177,7 +177,9 @@ def print_parity(out: Console, compared: Sequence[Compared]) -> None:
         )  # fmt: skip
     out.print(table)
     equal = sum(c.is_equal for c in compared)
-    out.print(f"{equal} of {len(compared)} tables are equal (exact; floats within 1e-9 of each other).", highlight=False)
+    out.print(
+        f"{equal} of {len(compared)} tables are equal (exact; floats within 1e-9 of each other).", highlight=False
+    )
 
 
 def print_run(out: Console, settings: Settings, did: bool) -> None:

@@ -146,13 +146,11 @@ def _run_dbt(settings: Settings) -> None:
     plugin.install()
     target = settings.warehouse / "dbt-spark"
     logging.getLogger("py4j").setLevel(logging.ERROR)
-    result = dbtRunner().invoke(
-        [
-            "--quiet", "build", "--target", "spark", "--resource-type", "model", "--resource-type", "seed",
-            "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR),
-            "--target-path", str(target), "--log-path", str(target),
-        ]  # fmt: skip
-    )
+    arguments = ["--quiet", "build", "--target", "spark", "--resource-type", "model", "--resource-type", "seed"]
+    places = {"project": DBT_DIR, "profiles": DBT_DIR, "target": target, "log": target}
+    for name, path in places.items():
+        arguments += [f"--{name}-{'dir' if path is DBT_DIR else 'path'}", str(path)]
+    result = dbtRunner().invoke(arguments)
     if not result.success:
         if result.exception:
             raise AntawasiError(f"dbt could not run on Spark: {result.exception}. What to do: mend what it names.")

@@ -67,7 +67,10 @@ def to_spark(sql: str, columns: Columns, name: str | None = None) -> list[tuple[
         rule = _BY_TYPE.get(type(node))
         if rule:
             rule(node)
-    return [(table, step.sql(dialect="spark", pretty=True)) for table, step in (_steps(tree, name) if name else [(None, tree)])]
+    return [
+        (table, step.sql(dialect="spark", pretty=True))
+        for table, step in (_steps(tree, name) if name else [(None, tree)])
+    ]
 
 
 def _parsed(sql: str) -> exp.Expression:
@@ -168,11 +171,15 @@ def _as_argument(annotator: Any, node: exp.Expression) -> exp.Expression:
     return node
 
 
+def _of_what_is_taken(annotator: Any, node: exp.Expression) -> exp.Expression:
+    return annotator._annotate_by_args(node, "this")
+
+
 #: Where sqlglot knows less of DuckDB's types than the rules below need.
 _TYPES = {
     **DuckDB.EXPRESSION_METADATA,
-    **dict.fromkeys((exp.Round, exp.Median, exp.PercentileCont), {"annotator": _as_argument}),
-    **dict.fromkeys((exp.ArgMax, exp.ArgMin), {"annotator": lambda of, node: of._annotate_by_args(node, "this")}),
+    **{kind: {"annotator": _as_argument} for kind in (exp.Round, exp.Median, exp.PercentileCont)},
+    **{kind: {"annotator": _of_what_is_taken} for kind in (exp.ArgMax, exp.ArgMin)},
 }
 
 _BINARY, _DECIMAL = ("double", "float"), ("decimal",)
@@ -235,11 +242,6 @@ def _quantile(node: exp.PercentileCont | exp.Median) -> None:
     measured.replace(cut)
 
 
-def _any_known(node: exp.AnyValue) -> None:
-    """DuckDB takes any value that is there; Spark any, also null."""
-    _replace(node, exp.Anonymous(this="any_value", expressions=[node.this, exp.true()]))
-
-
 def _joined(node: exp.Concat) -> None:
     """DuckDB's concat() leaves nulls out; Spark's is null then."""
     texts = [exp.cast(part, "varchar", copy=False) for part in node.expressions]
@@ -271,7 +273,6 @@ _BY_TYPE = {
     exp.Round: _round,
     exp.PercentileCont: _quantile,
     exp.Median: _quantile,
-    exp.AnyValue: _any_known,
     exp.Concat: _joined,
 }
 

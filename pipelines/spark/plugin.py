@@ -101,4 +101,6 @@ def _literal(value: Any) -> str:
 def install() -> None:
     """Make this the plugin that dbt loads for `type: spark` in this process."""
     own = dbt_spark.Plugin
-    dbt_spark.Plugin = AdapterPlugin(adapter=SparkAdapterOfHouse, credentials=own.credentials, include_path=own.include_path)
+    dbt_spark.Plugin = AdapterPlugin(
+        adapter=SparkAdapterOfHouse, credentials=own.credentials, include_path=own.include_path
+    )

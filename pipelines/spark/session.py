@@ -41,7 +41,12 @@ LOCAL = {
 def local(warehouse: Path, cores: int = 2, memory: str = "3g") -> SparkSession:
     """Open the session whose tables lie under `warehouse`, as `<schema>.db/<table>/*.parquet`."""
     builder = SparkSession.builder.master(f"local[{cores}]").appName("antawasi")
-    settings = MEANING | AROUND | LOCAL | {"spark.driver.memory": memory, "spark.sql.warehouse.dir": warehouse.resolve().as_uri()}
+    settings = (
+        MEANING
+        | AROUND
+        | LOCAL
+        | {"spark.driver.memory": memory, "spark.sql.warehouse.dir": warehouse.resolve().as_uri()}
+    )
     for name, value in settings.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
