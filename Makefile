@@ -5,15 +5,16 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PRIVATE_UV := .uv/bin/uv
 # POSTGRES=1 adds what Dagster needs to keep a team's history in Postgres.
-LOCKS := requirements.lock $(if $(POSTGRES),packaging/postgres.lock)
-INSTALLED := $(VENV)/.installed$(if $(POSTGRES),-postgres)
+# SPARK=1 adds the second engine; it needs Java 17 or later.
+LOCKS := requirements.lock $(if $(POSTGRES),packaging/postgres.lock) $(if $(SPARK),packaging/spark.lock)
+INSTALLED := $(VENV)/.installed$(if $(POSTGRES),-postgres)$(if $(SPARK),-spark)
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export UV_NO_PROGRESS := 1
 # Dagster, dbt and GX are large: compiled once at install, every command starts in half the time.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup run test test-browser test-office faults fuzz dev lint format bench bench-full lock clean
+.PHONY: help setup run test test-browser test-office test-spark faults fuzz dev lint format bench bench-full lock clean
 help:
 	@echo "make run           set up, take in the committed sample, build, check, publish, and say where everything is"
 	@echo "make test          set up and run every test that needs Python alone"
@@ -24,6 +25,7 @@ help:
 	@echo "make faults        runs killed 200 times and broken in every other way (hours; KILLS=20 for fewer)"
 	@echo "make fuzz          50,000 broken files through every parser (CASES=5000 for fewer)"
 	@echo "make test-office   the published workbooks in an office suite (needs soffice)"
+	@echo "make test-spark    every model built by Apache Spark too and compared with DuckDB's (needs java; an environment of its own)"
 	@echo "make test-system   closed folders as another user, unit files by systemd (needs root, systemd-analyze)"
 
 setup: $(INSTALLED)
@@ -42,8 +44,8 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone; TESTS="not faults" runs what needs a browser, an office suite and root beside it, on the same house.
-TESTS ?= not browser and not office and not system and not faults
+# What needs Python alone; TESTS="not faults and not spark" runs what needs a browser, an office suite and root beside it, on the same house.
+TESTS ?= not browser and not office and not system and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
@@ -54,6 +56,12 @@ test-browser: setup
 test-office: setup
 	@command -v soffice >/dev/null || { echo "test-office needs LibreOffice (soffice)"; exit 1; }
 	@$(BIN)/python -m pytest -q -m office
+
+# Spark is no part of a plain installation: its packages are in an environment of their own.
+test-spark:
+	@command -v java >/dev/null || { echo "test-spark needs Java 17 or later (java)"; exit 1; }
+	@$(MAKE) --no-print-directory setup VENV=.venv-spark SPARK=1
+	@.venv-spark/bin/python -m pytest -q -m spark
 
 test-system: setup
 	@test "$$(id -u)" = 0 || { echo "test-system has to be run by root, which alone may become another user"; exit 1; }
@@ -87,7 +95,9 @@ bench-full: setup
 
 lock:
 	@uv=$${UV:-$(if $(UV),$(UV),$(PRIVATE_UV))}; $$uv pip compile pyproject.toml --group dev --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock && \
-	$$uv pip compile packaging/postgres.in --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o packaging/postgres.lock
+	for extra in postgres spark; do \
+		$$uv pip compile packaging/$$extra.in --no-deps --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o packaging/$$extra.lock || exit 1; \
+	done
 
 clean:
 	rm -rf data dbt_project/target dbt_project/logs .pytest_cache .hypothesis .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import AntawasiError
-from pipelines.settings import SAMPLE_DIR, get_settings
+from pipelines.settings import SAMPLE_DIR, Settings, get_settings
 
 if TYPE_CHECKING:
     from pipelines.reporting import Reporter
@@ -226,18 +227,50 @@ def _fetch_progress():
     return bars()
 
 
+class Engine(enum.StrEnum):
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 @app.command()
-def build(wait: Wait = 0) -> None:
+def build(
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="duckdb, or spark: the same models, as Parquet in warehouse/spark.")
+    ] = Engine.DUCKDB,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare Spark's tables with DuckDB's; ends with 1 if any differs.")
+    ] = False,
+    wait: Wait = 0,
+) -> None:
     """Build the warehouse from the lake (dbt models and tests) and swap in the analysts' copy."""
     from pipelines import house, summary, warehouse
 
     settings, reporter = get_settings(), _reporter()
+    if engine is Engine.SPARK:
+        with house.house_lock(settings, wait):
+            _build_on_spark(settings, reporter, compare)
+        return
+    if compare:
+        raise AntawasiError("--compare is for the second engine. What to do: antawasi build --engine spark --compare.")
     with house.house_lock(settings, wait):
         if warehouse.is_current(settings, warehouse.pin(settings.lake)):
             out.print("The warehouse is up to date with the lake; nothing to build.")
         else:
             house.Orchestra(settings, reporter).build()
     summary.print_warehouse(out, settings)
+
+
+def _build_on_spark(settings: Settings, reporter: Reporter, compare: bool) -> None:
+    from pipelines import summary
+    from pipelines.spark import build as spark_build
+    from pipelines.spark import compare as parity
+
+    out.print(f"Tables built by Spark: {spark_build.build(settings, reporter)}", highlight=False, soft_wrap=True)
+    if compare:
+        compared = parity.compare(settings)
+        summary.print_parity(out, compared)
+        if not all(c.is_equal for c in compared):
+            raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

@@ -19,8 +19,11 @@ from pipelines.settings import Settings
 from pipelines.sources import Source, all_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.lake import Receipt
     from pipelines.reporting import Reporter
+    from pipelines.spark.compare import Compared
 
 QUERIES = (
     (
@@ -159,6 +162,24 @@ def _print_trouble(out: Console, settings: Settings) -> None:
 def print_warehouse(out: Console, settings: Settings) -> None:
     if settings.analysts_db.exists():
         out.print(f"Warehouse for analysts: {settings.analysts_db}", highlight=False, soft_wrap=True)
+
+
+def print_parity(out: Console, compared: Sequence[Compared]) -> None:
+    """DuckDB's and Spark's tables side by side."""
+    table = Table(title="Spark beside DuckDB")
+    for head in ("table", "rows", "rows by Spark", "rows that differ", "greatest difference of floats", "equal"):
+        table.add_column(head, justify="left" if head in ("table", "equal") else "right")
+    for c in compared:
+        told = "yes" if c.is_equal else f"no {', '.join(c.missing_columns)}"
+        table.add_row(
+            f"{c.schema}.{c.table}", f"{c.duckdb_rows:,}", f"{c.spark_rows:,}", f"{c.differing:,}",
+            f"{c.float_difference:.1e}" if c.float_difference else "", told,
+        )  # fmt: skip
+    out.print(table)
+    equal = sum(c.is_equal for c in compared)
+    out.print(
+        f"{equal} of {len(compared)} tables are equal (exact; floats within 1e-9 of each other).", highlight=False
+    )
 
 
 def print_run(out: Console, settings: Settings, did: bool) -> None:

@@ -105,8 +105,7 @@ required as (
         select
             rule_set_code,
             evaluation_date,
-            unnest(string_split(required_codes, ';')) as code,
-            generate_subscripts(string_split(required_codes, ';'), 1) as position
+            {{ numbered_parts_of('required_codes', ';', 'code') }}
         from evaluations
     ) as codes
         on standing.rule_set_code = codes.rule_set_code and standing.evaluation_date = codes.evaluation_date

@@ -16,4 +16,4 @@
     comment on macro {{ kind }} marts.{{ name }} is '{{ (told_es ~ ' / ' ~ told_en) | replace("'", "''") }}'
 {%- endmacro %}
 
-{% macro default__analysts_macro(name, parameters, kind, sql, told_es, told_en) %}select 1{% endmacro %}
+{% macro default__analysts_macro(name, parameters, kind, sql, told_es, told_en) %}{% endmacro %}

@@ -17,21 +17,12 @@
 #}
 {% macro follow_lots(lots, edges) -%}
     {%- if execute -%}
-        {%- do adapter.dispatch('follow_lots', 'antawasi')(lots, edges) -%}
+        {%- do follow_lots_by_level(lots, edges) -%}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro duckdb__follow_lots(lots, edges) -%}
-    {%- do follow_lots_with('create or replace temporary table', lots, edges) -%}
-{%- endmacro %}
-
-{# Spark has no temporary tables: plain ones in the session's own schema. #}
-{% macro default__follow_lots(lots, edges) -%}
-    {%- do follow_lots_with('create or replace table', lots, edges) -%}
-{%- endmacro %}
-
-{% macro follow_lots_with(create, lots, edges) -%}
-    {%- do run_query(create ~ " lot_nodes as
+{% macro follow_lots_by_level(lots, edges) -%}
+    {%- do make_working_table('lot_nodes', "
         select
             cast(row_number() over (order by is_synthetic, lot_key) as int) as node,
             lot_key,
@@ -40,7 +31,7 @@
         from " ~ lots ~ "
         where copper_g is not null") -%}
     {#- One end at a time: joined at once, both ends share is_synthetic, and DuckDB may cross all lots with all lots. -#}
-    {%- do run_query(create ~ " lot_arcs_fed as
+    {%- do make_working_table('lot_arcs_fed', "
         select
             feeds.node as from_node,
             edges.to_lot_key,
@@ -49,7 +40,7 @@
         from " ~ edges ~ " as edges
         inner join lot_nodes as feeds
             on edges.from_lot_key = feeds.lot_key and edges.is_synthetic = feeds.is_synthetic") -%}
-    {%- do run_query(create ~ " lot_arcs_all as
+    {%- do make_working_table('lot_arcs_all', "
         select
             arcs.from_node,
             lots.node as to_node,
@@ -57,12 +48,13 @@
         from lot_arcs_fed as arcs
         inner join lot_nodes as lots
             on arcs.to_lot_key = lots.lot_key and arcs.is_synthetic = lots.is_synthetic") -%}
-    {%- do run_query("drop table lot_arcs_fed") -%}
-    {%- do run_query(create ~ " lot_cuts as
+    {%- do drop_working_table('lot_arcs_fed') -%}
+    {%- do make_working_table('lot_cuts', "
         select to_node as node, copper_g from lot_arcs_all where from_node = to_node") -%}
-    {%- do run_query(create ~ " lot_arcs_0 as select * from lot_arcs_all where from_node <> to_node") -%}
-    {%- do run_query("drop table lot_arcs_all") -%}
-    {%- do run_query(create ~ " lot_parts as
+    {%- do make_working_table('lot_arcs_0', "
+        select * from lot_arcs_all where from_node <> to_node") -%}
+    {%- do drop_working_table('lot_arcs_all') -%}
+    {%- do make_working_table('lot_parts', "
         select
             node,
             node as origin,
@@ -77,24 +69,24 @@
         {%- if loop.last -%}
             {%- do exceptions.raise_compiler_error('Lots of more than 99999 levels: are lot codes used over and over?') -%}
         {%- endif -%}
-        {%- do run_query(create ~ " lot_ready as
-            select arcs.to_node as node
+        {%- do make_working_table('lot_ready', "
+        select arcs.to_node as node
             from " ~ arcs ~ " as arcs
             left join (select distinct to_node from " ~ arcs ~ ") as waiting on arcs.from_node = waiting.to_node
             group by arcs.to_node
             having count(waiting.to_node) = 0") -%}
         {%- if count_of('lot_ready') > 0 -%}
-            {%- do decompose_ready_lots(create, arcs, rest) -%}
+            {%- do decompose_ready_lots(arcs, rest) -%}
         {%- else -%}
-            {%- do cut_circles(create, arcs, rest) -%}
+            {%- do cut_circles(arcs, rest) -%}
         {%- endif -%}
-        {%- do run_query("drop table " ~ arcs) -%}
+        {%- do drop_working_table(arcs) -%}
     {%- endfor -%}
 {%- endmacro %}
 
 {# Adds the parts of the lots in lot_ready to lot_parts; `rest` are the arcs into other lots. #}
-{% macro decompose_ready_lots(create, arcs, rest) -%}
-    {%- do run_query(create ~ " lot_taken as
+{% macro decompose_ready_lots(arcs, rest) -%}
+    {%- do make_working_table('lot_taken', "
         select
             arcs.to_node as node,
             parts.origin,
@@ -114,7 +106,7 @@
         group by nodes.node
         having max(nodes.copper_g) > sum(arcs.copper_g)") -%}
     {#- Grouped sums, joined back: windows over so many short groups take half as long again. -#}
-    {%- do run_query(create ~ " lot_shared as
+    {%- do make_working_table('lot_shared', "
         select
             taken.node,
             taken.origin,
@@ -130,7 +122,7 @@
             from (select node, sum(copper_ug) as copper_ug from lot_taken group by node) as lots
             inner join lot_nodes as nodes on lots.node = nodes.node
         ) as totals on taken.node = totals.node") -%}
-    {%- do run_query("insert into lot_parts
+    {%- do add_to_working_table('lot_parts', "
         select
             shared.node,
             shared.origin,
@@ -149,7 +141,7 @@
             from lot_shared
             group by node
         ) as firsts on shared.node = firsts.node") -%}
-    {%- do run_query(create ~ " " ~ rest ~ " as
+    {%- do make_working_table(rest, "
         select arcs.*
         from " ~ arcs ~ " as arcs
         left join lot_ready as ready on arcs.to_node = ready.node
@@ -161,35 +153,37 @@
   themselves. A link is between such lots if both its ends reach, and are reached by, the same greatest node: links of
   which that is not so are taken away until it is so of all that are left.
 #}
-{% macro cut_circles(create, arcs, rest) -%}
-    {%- do run_query(create ~ " lot_links as select distinct from_node, to_node from " ~ arcs) -%}
+{% macro cut_circles(arcs, rest) -%}
+    {%- do make_working_table('lot_links', "
+        select distinct from_node, to_node from " ~ arcs) -%}
     {%- set links = namespace(count=-1) -%}
     {%- for round in range(100000) -%}
         {%- set left = count_of('lot_links') -%}
         {%- if left == links.count -%}{%- break -%}{%- endif -%}
         {%- set links.count = left -%}
-        {%- do greatest_reached(create, 'lot_ahead', 'from_node', 'to_node') -%}
-        {%- do greatest_reached(create, 'lot_behind', 'to_node', 'from_node') -%}
-        {%- do run_query(create ~ " lot_links_kept as
-            select links.*
+        {%- do greatest_reached('lot_ahead', 'from_node', 'to_node') -%}
+        {%- do greatest_reached('lot_behind', 'to_node', 'from_node') -%}
+        {%- do make_working_table('lot_links_kept', "
+        select links.*
             from lot_links as links
             inner join lot_ahead as ahead_of_from on links.from_node = ahead_of_from.node
             inner join lot_ahead as ahead_of_to on links.to_node = ahead_of_to.node
             inner join lot_behind as behind_from on links.from_node = behind_from.node
             inner join lot_behind as behind_to on links.to_node = behind_to.node
             where ahead_of_from.label = ahead_of_to.label and behind_from.label = behind_to.label") -%}
-        {%- do run_query(create ~ " lot_links as select * from lot_links_kept") -%}
+        {%- do make_working_table('lot_links', "
+        select * from lot_links_kept") -%}
     {%- endfor -%}
-    {%- do run_query(create ~ " " ~ rest ~ " as
+    {%- do make_working_table(rest, "
         select arcs.*
         from " ~ arcs ~ " as arcs
         left join lot_links as links on arcs.from_node = links.from_node and arcs.to_node = links.to_node
         where links.from_node is null") -%}
-    {%- do run_query("insert into lot_cuts
+    {%- do add_to_working_table('lot_cuts', "
         select arcs.to_node as node, arcs.copper_g
         from " ~ arcs ~ " as arcs
         inner join lot_links as links on arcs.from_node = links.from_node and arcs.to_node = links.to_node") -%}
-    {%- do run_query("insert into lot_parts
+    {%- do add_to_working_table('lot_parts', "
         select nodes.node, nodes.node as origin, nodes.copper_g, cast(1 as double) as share_frac
         from lot_nodes as nodes
         inner join (select distinct to_node from " ~ arcs ~ ") as waiting on nodes.node = waiting.to_node
@@ -197,8 +191,8 @@
 {%- endmacro %}
 
 {# `table`: for each node of lot_links the greatest node (label) that it reaches by links from `start` to `end`. #}
-{% macro greatest_reached(create, table, start, end) -%}
-    {%- do run_query(create ~ " " ~ table ~ " as
+{% macro greatest_reached(table, start, end) -%}
+    {%- do make_working_table(table, "
         select from_node as node, from_node as label from lot_links
         union
         select to_node as node, to_node as label from lot_links") -%}
@@ -207,15 +201,16 @@
         {%- set sum = first_value_of("select sum(label) from " ~ table) -%}
         {%- if sum == labels.sum -%}{%- break -%}{%- endif -%}
         {%- set labels.sum = sum -%}
-        {%- do run_query(create ~ " lot_labels as
-            select
+        {%- do make_working_table('lot_labels', "
+        select
                 own.node,
                 greatest(own.label, coalesce(max(next.label), own.label)) as label
             from " ~ table ~ " as own
             left join lot_links as links on own.node = links." ~ start ~ "
             left join " ~ table ~ " as next on links." ~ end ~ " = next.node
             group by own.node, own.label") -%}
-        {%- do run_query(create ~ " " ~ table ~ " as select * from lot_labels") -%}
+        {%- do make_working_table(table, "
+        select * from lot_labels") -%}
     {%- endfor -%}
 {%- endmacro %}
 
@@ -224,5 +219,5 @@
 {%- endmacro %}
 
 {% macro first_value_of(query) -%}
-    {{ return(run_query(query).columns[0].values()[0]) }}
+    {{ return(query_working_tables(query).columns[0].values()[0]) }}
 {%- endmacro %}

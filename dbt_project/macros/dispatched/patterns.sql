@@ -1,14 +1,6 @@
 {# Whether a regular expression is found in a text. #}
 {% macro matches(text, pattern) -%}
-    {{ return(adapter.dispatch('matches', 'antawasi')(text, pattern)) }}
-{%- endmacro %}
-
-{% macro duckdb__matches(text, pattern) -%}
     regexp_matches({{ text }}, {{ pattern }})
-{%- endmacro %}
-
-{% macro default__matches(text, pattern) -%}
-    {{ text }} rlike {{ pattern }}
 {%- endmacro %}
 
 {# One row for every object of a JSON array, as text; to be selected, not joined. #}

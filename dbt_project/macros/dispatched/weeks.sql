@@ -8,7 +8,7 @@
 {%- endmacro %}
 
 {% macro default__week_of(day) -%}
-    cast(floor(datediff({{ day }}, date '2001-01-01') / 7) as int)
+    cast(floor({{ days_between("date '2001-01-01'", day) }} / 7) as int)
 {%- endmacro %}
 
 {# One row for every week from the week of `first` to that of `last`; to be selected, not joined. #}

@@ -16,5 +16,5 @@
 {%- endmacro %}
 
 {% macro default__whole_part(whole, share, total) -%}
-    cast(cast({{ whole }} as decimal(38, 0)) * {{ share }} div {{ total }} as bigint)
+    cast(cast({{ whole }} as decimal(38, 0)) * {{ share }} // {{ total }} as bigint)
 {%- endmacro %}

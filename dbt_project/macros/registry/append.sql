@@ -33,11 +33,23 @@
 {% macro should_full_refresh() -%}
     {% set asked = config.get('full_refresh') %}
     {% set asked = flags.FULL_REFRESH if asked is none else asked %}
+    {% if not engine_appends() %}
+        {{ return(true) }}
+    {% endif %}
     {% if not asked and execute and config.get('meta', {}).get('keeps_record') %}
         {{ return(registry_has_to_rebuild()) }}
     {% endif %}
     {{ return(asked) }}
 {%- endmacro %}
+
+{# Whether tables take rows in and give rows up in one transaction. Elsewhere they are built anew, and need no record. #}
+{% macro engine_appends() -%}
+    {{ return(adapter.dispatch('engine_appends', 'antawasi')()) }}
+{%- endmacro %}
+
+{% macro default__engine_appends() -%}{{ return(false) }}{%- endmacro %}
+
+{% macro duckdb__engine_appends() -%}{{ return(true) }}{%- endmacro %}
 
 {% macro registry_has_to_rebuild() -%}
     {% if not adapter.get_relation(this.database, 'intermediate', 'registry_built_from') %}
@@ -63,6 +75,12 @@ where held.table_name = '{{ this.identifier }}'
 
 {# Hooks of a table that keeps a record: they run in the transaction that changes it. #}
 {% macro registry_keep_record() -%}
+    {{ return(adapter.dispatch('registry_keep_record', 'antawasi')()) }}
+{%- endmacro %}
+
+{% macro default__registry_keep_record() %}{% endmacro %}
+
+{% macro duckdb__registry_keep_record() -%}
 create table if not exists {{ registry_record() }} (
     table_name varchar not null,
     input_kind varchar not null,
@@ -194,6 +212,12 @@ select * from ({{ registry_rekeyed(new_files, history, codes) }}) as rekeyed
 
 {# Hook: what was read of files that the lake no longer holds. #}
 {% macro registry_forget_files() -%}
+    {{ return(adapter.dispatch('registry_forget_files', 'antawasi')()) }}
+{%- endmacro %}
+
+{% macro default__registry_forget_files() %}{% endmacro %}
+
+{% macro duckdb__registry_forget_files() -%}
 delete from {{ this }} where landing_sha256 not in (
     select landing_sha256 from {{ source('raw', 'lake_files') }} where table_name = 'reinfo__registrations'
 )
@@ -201,6 +225,12 @@ delete from {{ this }} where landing_sha256 not in (
 
 {# Hook: keys of rows without a code for whose party and right a new file shows one: the rows have that code now. #}
 {% macro registry_forget_natural() -%}
+    {{ return(adapter.dispatch('registry_forget_natural', 'antawasi')()) }}
+{%- endmacro %}
+
+{% macro default__registry_forget_natural() %}{% endmacro %}
+
+{% macro duckdb__registry_forget_natural() -%}
 {% if is_incremental() -%}
 delete from {{ this }}
 where key_method = 'natural' and (registration_key, is_synthetic) in (

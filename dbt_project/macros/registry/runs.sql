@@ -36,8 +36,7 @@ said as (
             'first_number': first_number, 'last_number': last_number, 'row_number': row_number
         })) as places
     from {{ listings }} as listings
-    -- 64 bits: that two listings that differ have one hash is not to be expected in the life of the registry
-    group by registration_key, is_synthetic, hash({{ said | join(', ') }})
+    group by registration_key, is_synthetic, {{ grouped_alike(said) }}
 ),
 
 runs as (
@@ -45,12 +44,7 @@ runs as (
         registration_key,
         is_synthetic,
         {{ said | join(', ') }},
-        unnest([
-            place for place, i in places if i = 1 or places[i - 1].last_number <> place.first_number - 1
-        ]) as first_place,
-        unnest([
-            place for place, i in places if i = len(places) or places[i + 1].first_number <> place.last_number + 1
-        ]) as last_place
+        {{ ends_of_runs('places') }}
     from said
 )
 

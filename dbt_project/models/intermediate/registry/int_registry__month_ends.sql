@@ -2,9 +2,7 @@
 with months as (
     select
         is_synthetic,
-        cast(unnest(generate_series(
-            date_trunc('month', min(source_as_of)), date_trunc('month', max(source_as_of)), interval 1 month
-        )) as date) as month
+        {{ months_from('min(source_as_of)', 'max(source_as_of)') }} as month
     from {{ ref('int_registry__files_judged') }}
     group by is_synthetic
 )

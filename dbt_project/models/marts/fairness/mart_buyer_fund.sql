@@ -81,7 +81,7 @@ balances as (
         cast(months.month as date) as month,
         balances.closing_usd as opening_usd,
         {{ month_interest_usd('balances.closing_usd', 'months.fund_interest_pct_per_year') }} as interest_usd,
-        {{ withheld_usd('balances.owed_usd', 'months') }} as withheld_usd,
+        cast({{ withheld_usd('balances.owed_usd', 'months') }} as decimal(18, 2)) as withheld_usd,
         {{ fund_closing_usd(
             'balances.closing_usd',
             month_interest_usd('balances.closing_usd', 'months.fund_interest_pct_per_year'),

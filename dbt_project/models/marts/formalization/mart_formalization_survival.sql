@@ -212,11 +212,11 @@ days as (
         count(*) filter (where is_counted and end_code = 2) as excluded_count,
         count(*) filter (where is_counted and end_code = 3) as withdrawn_count,
         -- in order, so that the last digits are the same in every run
-        coalesce(product(1 - 1.0 / kind_count order by kind_count) filter (where end_code = 1), 1) as reached_factor,
+        coalesce({{ product_of('1 - 1.0 / kind_count', 'kind_count', 'end_code = 1') }}, 1) as reached_factor,
         coalesce(
             sum(1.0 / nullif(kind_count * (kind_count - 1), 0) order by kind_count) filter (where end_code = 1), 0
         ) as greenwood_term,
-        coalesce(product(1 - 1.0 / all_count order by all_count), 1) as all_factor,
+        coalesce({{ product_of('1 - 1.0 / all_count', 'all_count') }}, 1) as all_factor,
         coalesce(sum(1.0 / there_count order by there_count) filter (where end_code = 1), 0) as reached_share,
         coalesce(sum(1.0 / there_count order by there_count) filter (where end_code = 2), 0) as excluded_share,
         coalesce(sum(1.0 / there_count order by there_count) filter (where end_code = 3), 0) as withdrawn_share
@@ -227,9 +227,9 @@ days as (
 survived as (
     select
         *,
-        product(reached_factor) over upto as km_survival_frac,
+        {{ product_upto('reached_factor', 'upto') }} as km_survival_frac,
         sum(greenwood_term) over upto as greenwood,
-        product(all_factor) over upto as all_survival_frac
+        {{ product_upto('all_factor', 'upto') }} as all_survival_frac
     from days
     window upto as (partition by is_synthetic, milestone_code, curve_code, stratum_code order by duration_days)
 ),

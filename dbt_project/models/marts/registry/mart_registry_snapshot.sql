@@ -26,7 +26,7 @@ served as (
 months as (
     select
         is_synthetic,
-        cast(unnest(generate_series(min(month), max(month), interval 1 month)) as date) as month
+        {{ months_from('min(month)', 'max(month)') }} as month
     from files
     group by is_synthetic
 )

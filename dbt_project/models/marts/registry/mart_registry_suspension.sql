@@ -2,6 +2,7 @@
 -- and what became during the month of those who had stood suspended at the end of the month before (at risk): cured,
 -- or gone (excluded, or absent from whole files). Ages count from the first file that shows the suspension; a lower
 -- bound (`is_at_least`) is kept apart. Bounds of the ages: seed registry_suspension_ages.
+{% set since = 'suspensions.suspended_from' %}
 with month_ends as (
     select
         *,
@@ -28,8 +29,8 @@ standing as (
             and coalesce(month_ends.month_end < suspensions.ended_on, true)
     inner join {{ ref('registry_suspension_ages') }} as ages
         on
-            coalesce(month_ends.month_end > suspensions.suspended_from + to_years(ages.over_years), true)
-            and coalesce(month_ends.month_end <= suspensions.suspended_from + to_years(ages.up_to_years), true)
+            coalesce(month_ends.month_end > {{ months_after(since, '12 * ages.over_years') }}, true)
+            and coalesce(month_ends.month_end <= {{ months_after(since, '12 * ages.up_to_years') }}, true)
 ),
 
 stocks as (
