@@ -41,33 +41,27 @@ class Translator(DagsterDbtTranslator):
 
 
 def prepared_manifest(settings: Settings) -> Path:
-    """dbt's manifest, parsed anew only when a file of the dbt project changed since."""
+    """dbt's manifest, parsed anew only when a file of the dbt project changed since; houses that share it take turns."""
     # dbt's profile attaches the file that this names.
     os.environ["ANTAWASI_BUILD_DB"] = str(settings.build_db)
     manifest, stamp = TARGET / "manifest.json", TARGET / "manifest.digest"
     wanted = "\n".join(f"{p.relative_to(DBT_DIR)} {files.sha256_file(p)}" for p in warehouse.dbt_inputs())
-    if manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return manifest
+    with files.lock(TARGET / "manifest.lock", "The parsed dbt project", wait_s=300):
+        if not (manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+            _parse()
+            stamp.write_text(wanted, encoding="utf-8")
+    return manifest
+
+
+def _parse() -> None:
     from dbt.cli.main import dbtRunner
 
-    result = dbtRunner().invoke(
-        [
-            "--quiet",
-            "parse",
-            "--project-dir",
-            str(DBT_DIR),
-            "--profiles-dir",
-            str(DBT_DIR),
-            "--target-path",
-            str(TARGET),
-        ]
-    )
+    folders = ["--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(TARGET)]
+    result = dbtRunner().invoke(["--quiet", "parse", *folders])
     if not result.success:
         raise AntawasiError(
             f"The dbt project cannot be parsed: {result.exception}. What to do: mend the file that it names."
         )
-    stamp.write_text(wanted, encoding="utf-8")
-    return manifest
 
 
 class InstalledDbt(DbtCliResource):
