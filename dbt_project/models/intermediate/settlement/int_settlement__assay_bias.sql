@@ -5,7 +5,9 @@ with pairs as (
     select
         buyer_laboratory_key as laboratory_key,
         is_synthetic,
-        cast(buyer_cu_pct / {{ mean_grade('seller_cu_pct', 'umpire_cu_pct') }} - 1 as double) as difference_frac
+        cast(
+            round((buyer_cu_pct / {{ mean_grade('seller_cu_pct', 'umpire_cu_pct') }} - 1) * 1000000) as bigint
+        ) as difference_ppm
     from {{ ref('int_settlement__evidence') }}
     where
         stage_code <> 'PROVISIONAL'
@@ -13,15 +15,28 @@ with pairs as (
         and coalesce(seller_cu_pct, umpire_cu_pct) > 0
 ),
 
-measured as (
+-- Whole numbers, so that their sums do not depend on an order.
+summed as (
     select
         laboratory_key,
         is_synthetic,
         count(*) as pair_count,
-        avg(difference_frac) as mean_difference_frac,
-        stddev_samp(difference_frac) / sqrt(count(*)) as standard_error_frac
+        cast(sum(difference_ppm) as double) as sum_ppm,
+        cast(sum(difference_ppm * difference_ppm) as double) as sum_of_squares
     from pairs
     group by laboratory_key, is_synthetic
+),
+
+measured as (
+    select
+        laboratory_key,
+        is_synthetic,
+        pair_count,
+        sum_ppm / pair_count / 1000000 as mean_difference_frac,
+        sqrt(
+            greatest(sum_of_squares - sum_ppm * sum_ppm / pair_count, 0) / nullif(pair_count - 1, 0) / pair_count
+        ) / 1000000 as standard_error_frac
+    from summed
 )
 
 select
