@@ -139,6 +139,8 @@ def write_public_db(tables: dict[str, pl.DataFrame], target: Path) -> None:
     """One DuckDB file, created empty and filled with the published tables only, readable by DuckDB 1.2 to 2.0."""
     with connect(":memory:") as connection:
         connection.execute("SET threads = 1")
+        # DuckDB packs whatever memory holds in the place of a missing value: never the same file, and who knows what in it.
+        connection.execute("SET force_compression = 'uncompressed'")
         connection.execute(
             f"ATTACH '{str(target).replace(chr(39), chr(39) * 2)}' AS public_db (STORAGE_VERSION '{STORAGE_VERSION}')"
         )

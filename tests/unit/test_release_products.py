@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
-from pipelines import contracts, vault
+from pipelines import contracts, files, vault
 from pipelines.disclosure import ledger, scan
 from pipelines.errors import PublishRefused
 from pipelines.publish import extracts, past, steps
@@ -88,6 +90,19 @@ def write(frame: pl.DataFrame, folder: Path) -> None:
     extracts.write_parquet(frame, folder / f"{name}.parquet")
     extracts.write_xlsx(frame, CUSTODY, folder / f"{name}.xlsx", readme=["x"], notes=["y"], as_of=dt.date(2026, 1, 1))
     extracts.write_public_db({name: frame}, folder / "antawasi_public.duckdb")
+
+
+def test_the_public_database_is_the_same_file_each_time_whatever_memory_held_before(tmp_path: Path):
+    """Packed integers keep what memory holds in the place of missing values, which is never the same twice."""
+    rng, written = random.Random(1), set()
+    figures = [None if rng.random() < 0.5 else Decimal(rng.randint(1, 10**8)).scaleb(-3) for _ in range(205)]
+    frame = pl.DataFrame({"copper_low_t": figures}, schema={"copper_low_t": pl.Decimal(18, 3)})
+    for i in range(12):
+        with duckdb.connect() as dirty:
+            dirty.execute(f"CREATE TABLE t AS SELECT range AS a, md5(concat({i}, range)) AS b FROM range(300000)")
+        extracts.write_public_db({"pub": frame}, tmp_path / f"{i}.duckdb")
+        written.add(files.sha256_file(tmp_path / f"{i}.duckdb"))
+    assert len(written) == 1
 
 
 @pytest.fixture
