@@ -13,9 +13,9 @@ with lots as (
 
 seen as (
     select
-        'SOLUBLE' as kind_code,
+        concat('SOLUBLE/', form_code) as kind_code,
         'COPPER' as base_code,
-        form_code as feature_1,
+        '--' as feature_1,
         '--' as feature_2,
         '--' as feature_3,
         '--' as feature_4,
@@ -30,10 +30,10 @@ seen as (
 
 wanted as (
     select distinct
-        'SOLUBLE' as kind_code,
+        concat('SOLUBLE/', lots.form_code) as kind_code,
         'COPPER' as base_code,
         lots.lot_key,
-        lots.form_code as feature_1,
+        '--' as feature_1,
         '--' as feature_2,
         '--' as feature_3,
         '--' as feature_4,
@@ -54,7 +54,7 @@ told as (
     select
         lots.lot_key,
         usual.recovery_frac as usual_frac,
-        {% for soluble in ['lots.soluble_frac', 'ranged.low_ratio', 'least(ranged.high_ratio, 1)'] -%}
+        {% for soluble in ['lots.soluble_frac', 'ranged.low_ratio', 'case when ranged.high_ratio > 1 then 1 else ranged.high_ratio end'] -%}
             usual.insoluble_recovery_frac
             + (usual.soluble_recovery_frac - usual.insoluble_recovery_frac) * {{ soluble }}
                 as {{ ['told', 'low_soluble', 'high_soluble'][loop.index0] }}_frac,
