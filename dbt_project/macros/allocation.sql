@@ -1,8 +1,9 @@
 {#
   The CTE `allocated`: every amount of the CTE `transfers` shared over the origin lots of the lot that it is booked on.
   Whole cents, exact per transfer: an origin has its copper's part, cut towards zero, and the largest origin what the cuts
-  leave over. Bounds lie as far from the value as their own part, rounded outwards, so that they stay bounds. A lot without
-  a genealogy is its own origin: no money is lost.
+  leave over. Bounds lie as far from the value as their own part, rounded outwards, so that they stay bounds; of an origin
+  whose part is not sure, at its least part of the one and its largest of the other. A lot without a genealogy is its own
+  origin: no money is lost.
 
   `transfers` has transfer_key, kind_code, lot_key, basis_code (see int_lot__shares), payee_role_code, payer_role_code, value_usd, value_low_usd,
   value_high_usd, value_basis_code, is_synthetic.
@@ -29,6 +30,8 @@ parts as (
         in_cents.*,
         coalesce(shares.origin_lot_key, in_cents.lot_key) as origin_lot_key,
         coalesce(shares.copper_g, 1) as share_g,
+        coalesce(shares.copper_low_g, 1) as share_low_g,
+        coalesce(shares.copper_high_g, 1) as share_high_g,
         coalesce(shares.lot_copper_g, 1) as lot_g,
         coalesce(shares.origin_count, 1) as origin_count,
         coalesce(shares.is_largest, true) as is_largest,
@@ -73,8 +76,12 @@ allocated as (
         payee_role_code,
         payer_role_code,
         value_cents,
-        value_cents - {{ outer_part('below_cents') }} as low_cents,
-        value_cents + {{ outer_part('above_cents') }} as high_cents,
+        value_cents
+        - {{ outer_part('below_cents') }}
+        - {{ unsure_part('(whole_cents - below_cents)', 'share_g - share_low_g', 'share_high_g - share_g') }} as low_cents,
+        value_cents
+        + {{ outer_part('above_cents') }}
+        + {{ unsure_part('(whole_cents + above_cents)', 'share_high_g - share_g', 'share_g - share_low_g') }} as high_cents,
         value_basis_code,
         is_synthetic
     from settled
@@ -90,5 +97,18 @@ allocated as (
         when {{ distance_cents }} = 0 then 0
         else {{ whole_part(distance_cents, 'share_g', 'lot_g') }}
             + case when is_largest then origin_count else 1 end
+    end
+{%- endmacro %}
+
+{#
+  How much further a bound lies where the part is not sure: the bound's own amount by the copper that may be missing from
+  the part or come to it, of a credit the reverse; whose largest part it is may differ too, so the cents left over count.
+#}
+{% macro unsure_part(bound_cents, nearer_g, further_g) -%}
+    case
+        when share_high_g = share_low_g then 0
+        else {{ whole_part(
+            'abs(' ~ bound_cents ~ ')', 'case when ' ~ bound_cents ~ ' < 0 then ' ~ further_g ~ ' else ' ~ nearer_g ~ ' end', 'lot_g'
+        ) }} + origin_count
     end
 {%- endmacro %}

@@ -30,10 +30,13 @@
     (select rules.value from {{ ref('lot_rules') }} as rules where rules.rule_code = '{{ code }}')
 {%- endmacro %}
 
-{# How much of a campaign's products a lot of its feed is given, as a whole number, so that sums do not depend on an order. #}
-{% macro allocation_weight(method) -%}
+{#
+  How much of a campaign's products a lot of its feed is given, as a whole number, so that sums do not depend on an order.
+  `recovery` is recovery_frac or one of its bounds.
+#}
+{% macro allocation_weight(method, recovery='recovery_frac') -%}
     {%- if method == 'RECOVERABLE' -%}
-    greatest(cast(round(copper_g * recovery_frac * 1000) as bigint), 1)
+    greatest(cast(round(copper_g * {{ recovery }} * 1000) as bigint), 1)
     {%- elif method == 'MASS' -%}
     greatest(mass_g, 1)
     {%- elif method == 'VALUE' -%}

@@ -82,13 +82,19 @@ def test_without_three_tenths_of_the_documents_the_truth_lies_within_the_bounds_
     assert (margins.filter(c("value_basis_code") == "observed")["width_cents"] == 0).mean() > 0.9
 
 
-def test_without_three_tenths_of_all_papers_imputed_margins_still_hold_the_truth(chain, true):
-    """Assays that are gone move a product's allocation over its lots, which bounds of money do not cover (method page)."""
+def test_without_three_tenths_of_all_papers_the_truth_lies_within_the_bounds_of_lots(chain, true):
+    """Assays that are gone move a product's allocation over its lots: bounds hold that too."""
     with chain.without(PAPERS, 0.3, 2) as connection:
-        margins = judged_margins(connection, true)
+        margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
+        unsure = _frame(connection, "SELECT * FROM intermediate.int_lot__shares WHERE copper_low_g < copper_high_g")
     assert margins["lot_key"].n_unique() > 0.95 * true["lot_key"].n_unique()
-    assert margins["is_inside"].mean() >= 0.9
+    assert margins["is_inside"].mean() >= 0.95
     assert margins.filter(c("value_basis_code") != "observed")["is_inside"].mean() >= 0.95
+    assert fobs["is_inside"].mean() >= 0.95
+    # Bounds are worth something: no part of a product may be anything at all.
+    assert unsure.height > 20
+    assert unsure.select((c("copper_high_g") - c("copper_low_g")) / c("copper_g")).to_series().median() < 0.5
+    assert unsure.select(c("copper_g").is_between("copper_low_g", "copper_high_g").all()).item()
 
 
 def test_what_is_withheld_follows_from_the_seed(analysts_db):

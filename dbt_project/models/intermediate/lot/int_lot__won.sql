@@ -1,7 +1,8 @@
 -- How much of the copper that each lot gave to a campaign went on with the products (won_g); the rest is in the
 -- tailings. The products' copper is shared over the feed by the method of var allocation_method: RECOVERABLE, by the
--- copper that a plant recovers of such ore (the lot's soluble copper where an assay tells it); MASS, by dry mass;
--- VALUE, by what was paid for the lot. No lot wins more than it gave. Heaps lose nothing, so all methods agree there.
+-- copper that a plant recovers of such ore (int_lot__recoveries); MASS, by dry mass; VALUE, by what was paid for the
+-- lot. No lot wins more than it gave. Heaps lose nothing, so all methods agree there. won_low_g and won_high_g are what
+-- it would be if the recovery lay at its bounds, and those of the other lots at their opposite ones.
 with fed as (
     select
         fed.campaign_key,
@@ -9,18 +10,15 @@ with fed as (
         fed.mass_g,
         fed.copper_g,
         books.value_usd * (cast(fed.copper_g as double) / nullif(books.copper_g, 0)) as value_usd,
-        case
-            when books.soluble_frac is null then recoveries.recovery_frac
-            else
-                recoveries.insoluble_recovery_frac
-                + (recoveries.soluble_recovery_frac - recoveries.insoluble_recovery_frac) * books.soluble_frac
-        end as recovery_frac,
+        recoveries.recovery_frac,
+        recoveries.recovery_low_frac,
+        recoveries.recovery_high_frac,
         fed.is_synthetic
     from {{ ref('int_lot__fed') }} as fed
     inner join {{ ref('int_lot__books') }} as books
         on fed.lot_key = books.lot_key and fed.is_synthetic = books.is_synthetic
-    inner join {{ ref('ref_copper_recovery') }} as recoveries
-        on coalesce(books.product_form_code, '--') = recoveries.product_form_code
+    inner join {{ ref('int_lot__recoveries') }} as recoveries
+        on fed.lot_key = recoveries.lot_key and fed.is_synthetic = recoveries.is_synthetic
 ),
 
 priced as (
@@ -40,6 +38,8 @@ weighed as (
         lot_key,
         copper_g,
         {{ allocation_weight(var('allocation_method')) }} as weight,
+        {{ allocation_weight(var('allocation_method'), 'recovery_low_frac') }} as weight_low,
+        {{ allocation_weight(var('allocation_method'), 'recovery_high_frac') }} as weight_high,
         is_synthetic
     from priced
     where copper_g > 0
@@ -49,6 +49,8 @@ sums as (
     select
         campaign_key,
         sum(weight) as weight,
+        sum(weight_low) as weight_low,
+        sum(weight_high) as weight_high,
         sum(copper_g) as copper_g,
         is_synthetic
     from weighed
@@ -63,7 +65,9 @@ with_gains as (
         balances.campaign_key,
         balances.rest_lot_key as lot_key,
         balances.gained_g as copper_g,
-        {{ whole_part('balances.gained_g', 'sums.weight', 'sums.copper_g') }} as weight,
+        {% for weight in ['weight', 'weight_low', 'weight_high'] -%}
+            {{ whole_part('balances.gained_g', 'sums.' ~ weight, 'sums.copper_g') }} as {{ weight }},
+        {% endfor -%}
         balances.is_synthetic
     from {{ ref('int_lot__balances') }} as balances
     inner join sums
@@ -109,7 +113,10 @@ cut as (
                 'weight',
                 '(sum(weight) filter (where not is_all_won) over campaign)'
             ) }}
-        end as cut_g
+        end as cut_g,
+        sum(weight) over campaign as all_weight,
+        sum(weight_low) over campaign as all_weight_low,
+        sum(weight_high) over campaign as all_weight_high
     from capped
     window campaign as (partition by campaign_key, is_synthetic)
 ),
@@ -125,13 +132,28 @@ left_over as (
             rows between unbounded preceding and current row
         ) - (copper_g - cut_g) as room_before_g
     from cut
+),
+
+shared as (
+    select
+        *,
+        cast(cut_g + greatest(least(copper_g - cut_g, left_g - room_before_g), 0) as bigint) as won_g
+    from left_over
 )
 
 select
     campaign_key,
     lot_key,
     cast(copper_g as bigint) as copper_g,
-    cast(cut_g + greatest(least(copper_g - cut_g, left_g - room_before_g), 0) as bigint) as won_g,
+    won_g,
+    cast(floor(
+        won_g * (cast(weight_low as double) / weight)
+        * (cast(all_weight as double) / (weight_low + all_weight_high - weight_high))
+    ) as bigint) as won_low_g,
+    cast(least(ceil(
+        won_g * (cast(weight_high as double) / weight)
+        * (cast(all_weight as double) / (weight_high + all_weight_low - weight_low))
+    ), copper_g) as bigint) as won_high_g,
     '{{ var('allocation_method') }}' as allocation_method_code,
     is_synthetic
-from left_over
+from shared
