@@ -54,25 +54,35 @@ told as (
     select
         lots.lot_key,
         usual.recovery_frac as usual_frac,
-        {% for soluble in ['lots.soluble_frac', 'ranged.low_ratio', 'case when ranged.high_ratio > 1 then 1 else ranged.high_ratio end'] -%}
-            usual.insoluble_recovery_frac
-            + (usual.soluble_recovery_frac - usual.insoluble_recovery_frac) * {{ soluble }}
-                as {{ ['told', 'low_soluble', 'high_soluble'][loop.index0] }}_frac,
-        {% endfor -%}
+        usual.insoluble_recovery_frac,
+        usual.soluble_recovery_frac - usual.insoluble_recovery_frac as soluble_gain_frac,
+        lots.soluble_frac,
+        ranged.low_ratio as soluble_low_frac,
+        case when ranged.high_ratio > 1 then 1 else ranged.high_ratio end as soluble_high_frac,
         lots.is_synthetic
     from lots
     inner join {{ ref('ref_copper_recovery') }} as usual
         on lots.form_code = usual.product_form_code
     left join ranged
         on lots.lot_key = ranged.lot_key and lots.is_synthetic = ranged.is_synthetic
+),
+
+recovered as (
+    select
+        lot_key,
+        usual_frac,
+        insoluble_recovery_frac + soluble_gain_frac * soluble_frac as told_frac,
+        insoluble_recovery_frac + soluble_gain_frac * soluble_low_frac as one_end_frac,
+        insoluble_recovery_frac + soluble_gain_frac * soluble_high_frac as other_end_frac,
+        is_synthetic
+    from told
 )
 
 select
     lot_key,
     cast(coalesce(told_frac, usual_frac) as decimal(16, 12)) as recovery_frac,
-    cast(coalesce(told_frac, least(usual_frac, low_soluble_frac, high_soluble_frac)) as decimal(16, 12))
-        as recovery_low_frac,
-    cast(coalesce(told_frac, greatest(usual_frac, low_soluble_frac, high_soluble_frac)) as decimal(16, 12))
+    cast(coalesce(told_frac, least(usual_frac, one_end_frac, other_end_frac)) as decimal(16, 12)) as recovery_low_frac,
+    cast(coalesce(told_frac, greatest(usual_frac, one_end_frac, other_end_frac)) as decimal(16, 12))
         as recovery_high_frac,
     is_synthetic
-from told
+from recovered
