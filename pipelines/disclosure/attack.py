@@ -32,7 +32,13 @@ _REACHED = 1e-6
 _LARGEST = 1e4
 _OPTIMAL, _UNBOUNDED = "Optimal", ("Unbounded", "Primal infeasible or unbounded")
 #: HiGHS's primal simplex: between two solves only the objective changes, so the last solution stays feasible.
-_PRIMAL_SIMPLEX = 4
+_PRIMAL_SIMPLEX, _DUAL_SIMPLEX = 4, 1
+#: What is tried from scratch in turn where that loses its way (figures of millions at a tolerance of 1e-13 of them): the
+#: dual simplex, then a tolerance that is still 1e-11 of the largest figure.
+_SECOND_TRIES = (
+    {"simplex_strategy": _DUAL_SIMPLEX},
+    {"simplex_strategy": _DUAL_SIMPLEX, "primal_feasibility_tolerance": 1e-7},
+)
 
 
 class AttackBroken(AntawasiError):
@@ -139,7 +145,11 @@ class _Bounds:
         self._unit = max(ends[np.isfinite(ends)].max(initial=0.0), 1.0) / _LARGEST
         self._floor = equations.floor[pairs] / self._unit
         self._solver = highs(n, position, compact, coefficient, len(rows))
-        self._solver.setOptionValue("simplex_strategy", _PRIMAL_SIMPLEX)
+        self._options = {
+            "simplex_strategy": _PRIMAL_SIMPLEX,
+            "primal_feasibility_tolerance": self._solver.getOptionValue("primal_feasibility_tolerance")[1],
+        }
+        self._set(self._options)
         self._columns = np.arange(n, dtype=np.int32)
         self._solver.changeRowsBounds(
             len(rows), np.arange(len(rows), dtype=np.int32), low / self._unit, high / self._unit
@@ -164,10 +174,13 @@ class _Bounds:
             self._solver.changeColsBounds(len(self._pairs), self._columns, least, most)
         self._solver.changeColCost(at, -float(sign))
         status = self._run()
-        if status not in (_OPTIMAL, *_UNBOUNDED):
-            # Started from the last solution the simplex may lose its way; from scratch it does not.
+        for options in _SECOND_TRIES:
+            if status in (_OPTIMAL, *_UNBOUNDED):
+                break
+            self._set(options)
             self._solver.clearSolver()
             status = self._run()
+        self._set(self._options)
         x = np.array(self._solver.getSolution().col_value) * self._unit
         self._solver.changeColCost(at, 0.0)
         if insider is not None:
@@ -180,6 +193,10 @@ class _Bounds:
                 "What to do: check that the published figures are sums of the contributions."
             )
         return x
+
+    def _set(self, options: dict[str, float]) -> None:
+        for name, value in options.items():
+            self._solver.setOptionValue(name, value)
 
     def _run(self) -> str:
         self._solver.run()

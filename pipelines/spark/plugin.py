@@ -34,6 +34,8 @@ class LocalCursor(Cursor):
 
 
 class LocalHandle:
+    """What dbt-spark takes for a connection."""
+
     def cursor(self) -> LocalCursor:
         return LocalCursor()
 

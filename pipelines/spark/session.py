@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-#: What makes Spark count as DuckDB does, wherever it runs. `docs/en/spark.md` says the same of clusters.
+#: What makes Spark count as DuckDB does, wherever it runs. `docs/en/operating.md` says the same of clusters.
 MEANING = {
     # An error instead of a null where a number does not fit or a text is no number.
     "spark.sql.ansi.enabled": "true",

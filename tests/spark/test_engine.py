@@ -46,9 +46,9 @@ def test_only_what_analysts_read_stays(settings: Settings):
     assert build.digest(settings) == warehouse.analysts_digest(settings)
 
 
-def altered(settings: Settings, table: str, change: Callable[[pa.Table], pa.Table]) -> Compared:
-    """What the comparison says of a mart whose rows by Spark were changed; the rows are put back."""
-    folder = build.folder(settings) / "marts.db" / table
+def altered(settings: Settings, table: str, change: Callable[[pa.Table], pa.Table], schema: str = "marts") -> Compared:
+    """What the comparison says of a table whose rows by Spark were changed; the rows are put back."""
+    folder = build.folder(settings) / f"{schema}.db" / table
     kept = folder.with_name("kept")
     folder.rename(kept)
     folder.mkdir()
@@ -71,3 +71,12 @@ def test_a_row_too_few_a_cent_and_a_float_are_seen(settings: Settings):
         return rows.set_column(rows.schema.get_field_index(name), field, changed)
 
     assert altered(settings, "fct_transfer", a_cent).differing == 1
+
+    def by_a_millionth(rows: pa.Table) -> pa.Table:
+        name = "mean_difference_frac"
+        at = rows.schema.get_field_index(name)
+        values = [None if value is None else value * (1 + 1e-6) for value in rows.column(name).to_pylist()]
+        return rows.set_column(at, rows.schema.field(name), pa.array(values, rows.schema.field(name).type))
+
+    seen = altered(settings, "int_settlement__assay_bias", by_a_millionth, schema="intermediate")
+    assert seen.float_difference == pytest.approx(1e-6, rel=1e-3) and not seen.is_equal

@@ -91,6 +91,27 @@ def test_three_departments_by_three_months_worked_by_hand():
     assert attacker.bounds(number) == pytest.approx((0, 100))
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_solver_that_loses_its_way_is_asked_again_in_another_way(monkeypatch, times):
+    """The three departments above; HiGHS calls the first answers infeasible although the true figures are a solution."""
+    tables = (Table("t", ("NATION", "DEPARTMENT"), ("QUARTER", "MONTH")),)
+    hidden = suppress(assess(aggregate(product(tables, ("usd",)), nine_cells(), dt.date(2025, 3, 1))))
+    attacker = attack.Attacker(system(hidden), (hidden.frame["status"] == "A").to_numpy())
+    number = hidden.frame.filter(pl.col("status") == "C")["cell"][0]
+    answer, lost = attack._Bounds._run, []
+
+    def run(self):
+        lost.append(answer(self))
+        return "Infeasible" if len(lost) % (times + 1) else lost[-1]
+
+    monkeypatch.setattr(attack._Bounds, "_run", run)
+    assert attacker.bounds(number) == pytest.approx((0, 100))
+    assert len(lost) == 2 * (times + 1)
+    monkeypatch.setattr(attack._Bounds, "_run", lambda _: "Infeasible")
+    with pytest.raises(attack.AttackBroken, match="Infeasible"):
+        attacker.bounds(number)
+
+
 # --- nothing is found ----------------------------------------------------------------------------------
 
 
