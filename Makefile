@@ -14,7 +14,7 @@ export UV_NO_PROGRESS := 1
 # Dagster, dbt and GX are large: compiled once at install, every command starts in half the time.
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help setup run test test-browser test-office test-spark faults fuzz dev lint format bench bench-full lock clean
+.PHONY: help setup run test test-browser test-office test-spark test-system faults fuzz dev lint format bench bench-full lock clean
 help:
 	@echo "make run           set up, take in the committed sample, build, check, publish, and say where everything is"
 	@echo "make test          set up and run every test that needs Python alone"
@@ -44,7 +44,8 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone; TESTS="not faults and not spark" runs what needs a browser, an office suite and root beside it, on the same house.
+# What needs Python alone; TESTS="not faults" VENV=.venv-spark SPARK=1 runs what needs a browser, an office suite, root and
+# Java beside it, on the same house.
 TESTS ?= not browser and not office and not system and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
