@@ -208,6 +208,17 @@ def _judged(beside: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def all_links(judged: pl.DataFrame) -> pl.DataFrame:
+    """Lots in the place of their margins: within bounds where all of their links are at once."""
+    is_observed = (c("value_basis_code") == "observed").all()
+    return judged.group_by("lot_key").agg(
+        pl.lit("ALL OF A LOT").alias("link_code"),
+        c("is_inside").all(),
+        pl.when(is_observed).then(pl.lit("observed")).otherwise(pl.lit("imputed")).alias("value_basis_code"),
+        c("width_cents", "true_cents", "cents").sum(),
+    )
+
+
 def summed_up(judged: pl.DataFrame) -> pl.DataFrame:
     """By link: how many, the share within bounds, and of those that are not wholly observed the share and the mean width."""
     imputed = c("value_basis_code") != "observed"
@@ -228,7 +239,7 @@ def summed_up(judged: pl.DataFrame) -> pl.DataFrame:
 
 
 def measure(chain: Chain, truth: Path, share: float, seeds: Iterable[int]) -> pl.DataFrame:
-    """The summary of every variant and seed, margins by link, all links together and FOB by lot."""
+    """The summary of every variant and seed: margins by link, all of them, all links of a lot at once, and FOB by lot."""
     with chain.without({}, 0, 0) as connection:
         true = comparable(connection, truth)
     told = []
@@ -237,7 +248,7 @@ def measure(chain: Chain, truth: Path, share: float, seeds: Iterable[int]) -> pl
             with chain.without(papers, share, seed) as connection:
                 margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
             everything = margins.with_columns(pl.lit("ALL").alias("link_code"))
-            summary = [summed_up(frame) for frame in (margins, everything, fobs)]
+            summary = [summed_up(frame) for frame in (margins, everything, all_links(margins), fobs)]
             told.append(
                 pl.concat(summary).select(pl.lit(variant).alias("withheld"), pl.lit(seed).alias("seed"), pl.all())
             )
