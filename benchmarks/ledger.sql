@@ -680,21 +680,51 @@ SELECT g.from_lot, l.lot AS to_lot, l.lot_kind AS to_kind, g.copper_g
 FROM given AS g
 INNER JOIN lots AS l ON g.to_lot_key = l.lot_key AND g.is_synthetic = l.is_synthetic;
 
-CREATE TEMP TABLE shares AS
+CREATE TEMP TABLE held AS
 WITH held AS MATERIALIZED (
-    SELECT l.lot, g.origin_lot_key, g.is_synthetic, g.copper_g
+    SELECT l.lot, l.lot_kind, g.origin_lot_key, g.is_synthetic, g.copper_g
     FROM house.intermediate.int_lot__genealogy AS g
     INNER JOIN lots AS l ON g.lot_key = l.lot_key AND g.is_synthetic = l.is_synthetic
     WHERE g.copper_g > 0
 )
-SELECT h.lot, false AS is_feed, l.lot AS origin, h.copper_g
+SELECT h.lot, h.lot_kind, l.lot AS origin, h.copper_g
 FROM held AS h
 INNER JOIN lots AS l ON h.origin_lot_key = l.lot_key AND h.is_synthetic = l.is_synthetic;
+
+-- Parts of products that are not sure: what one origin has less the others of the product have more.
+CREATE TEMP TABLE unsure AS
+WITH ranges AS (
+    SELECT l.lot AS origin, r.low_factor, r.high_factor
+    FROM house.intermediate.int_lot__origin_ranges AS r
+    INNER JOIN lots AS l ON r.origin_lot_key = l.lot_key AND r.is_synthetic = l.is_synthetic
+),
+stretched AS (
+    SELECT
+        h.lot, h.origin, h.copper_g,
+        floor(h.copper_g * coalesce(r.low_factor, 1))::BIGINT AS low_g,
+        ceil(h.copper_g * coalesce(r.high_factor, 1))::BIGINT AS high_g
+    FROM held AS h
+    SEMI JOIN (SELECT h.lot FROM held AS h SEMI JOIN ranges USING (origin) WHERE h.lot_kind = 'PRODUCT') USING (lot)
+    LEFT JOIN ranges AS r USING (origin)
+)
+SELECT
+    lot, origin,
+    greatest(low_g, copper_g - sum(high_g - copper_g) OVER of_lot + (high_g - copper_g))::BIGINT AS low_g,
+    least(high_g, copper_g + sum(copper_g - low_g) OVER of_lot - (copper_g - low_g))::BIGINT AS high_g
+FROM stretched
+WINDOW of_lot AS (PARTITION BY lot);
+
+CREATE TEMP TABLE shares AS
+SELECT
+    h.lot, false AS is_feed, h.origin, h.copper_g,
+    coalesce(h.copper_g - u.low_g, 0) AS less_g, coalesce(u.high_g - h.copper_g, 0) AS more_g
+FROM held AS h LEFT JOIN unsure AS u USING (lot, origin);
 INSERT INTO shares
-SELECT f.to_lot, true, s.origin, sum(s.copper_g)
+SELECT f.to_lot, true, s.origin, sum(s.copper_g), 0, 0
 FROM (SELECT DISTINCT from_lot, to_lot FROM edges WHERE to_kind = 'TAILINGS') AS f
 INNER JOIN shares AS s ON f.from_lot = s.lot
 GROUP BY ALL;
+DROP TABLE held;
 
 CREATE TEMP TABLE wholes AS
 SELECT
@@ -703,6 +733,12 @@ SELECT
     max_by(origin, copper_g * 4294967296 - origin) AS largest
 FROM shares
 GROUP BY ALL;
+
+-- How much further a bound lies where the part is not sure.
+CREATE TEMP MACRO unsure(bound, nearer, further, lot_g, origin_count) AS CASE
+    WHEN nearer = 0 AND further = 0 THEN 0
+    ELSE part(abs(bound), CASE WHEN bound < 0 THEN further ELSE nearer END, lot_g) + origin_count
+END;
 
 -- Milling is booked on tailings and shared over all that was fed; a lot without shares is its own origin.
 CREATE TEMP MACRO shared(amounts) AS TABLE
@@ -719,20 +755,24 @@ rests AS (
     GROUP BY w.transfer
 ),
 parts AS (
-    SELECT largest AS origin, kind, payee, payer, basis, cents, below, above, 1 AS lot_g, 1 AS share_g, 1 AS spread
+    SELECT
+        largest AS origin, kind, payee, payer, basis, cents, below, above, 1 AS lot_g, 1 AS share_g, 1 AS spread,
+        0 AS unsure_low, 0 AS unsure_high
     FROM whole WHERE origin_count = 1
     UNION ALL
     SELECT
         s.origin, w.kind, w.payee, w.payer, w.basis,
         part(w.cents, s.copper_g, w.lot_g) + CASE WHEN s.origin = w.largest THEN r.rest ELSE 0 END AS cents,
         w.below, w.above, w.lot_g, s.copper_g AS share_g,
-        CASE WHEN s.origin = w.largest THEN w.origin_count ELSE 1 END AS spread
+        CASE WHEN s.origin = w.largest THEN w.origin_count ELSE 1 END AS spread,
+        unsure(w.cents - w.below, s.less_g, s.more_g, w.lot_g, w.origin_count) AS unsure_low,
+        unsure(w.cents + w.above, s.more_g, s.less_g, w.lot_g, w.origin_count) AS unsure_high
     FROM whole AS w INNER JOIN rests AS r USING (transfer) INNER JOIN shares AS s USING (lot, is_feed)
 )
 SELECT
     origin, kind, payee, payer, basis, sum(cents)::BIGINT AS cents,
-    sum(cents - CASE WHEN below = 0 THEN 0 ELSE part(below, share_g, lot_g) + spread END)::BIGINT AS low_cents,
-    sum(cents + CASE WHEN above = 0 THEN 0 ELSE part(above, share_g, lot_g) + spread END)::BIGINT AS high_cents,
+    sum(cents - CASE WHEN below = 0 THEN 0 ELSE part(below, share_g, lot_g) + spread END - unsure_low)::BIGINT AS low_cents,
+    sum(cents + CASE WHEN above = 0 THEN 0 ELSE part(above, share_g, lot_g) + spread END + unsure_high)::BIGINT AS high_cents,
     count(*) AS transfer_count
 FROM parts
 GROUP BY ALL;
@@ -810,7 +850,7 @@ LEFT JOIN followed AS f USING (lot)
 WHERE m.is_origin OR u.lot IS NOT NULL;
 
 CREATE TEMP TABLE missing AS
-WITH collected AS (SELECT DISTINCT origin AS lot FROM flows WHERE payee = 'COLLECTOR' OR payer = 'COLLECTOR'),
+WITH collected AS (SELECT DISTINCT lot FROM booked WHERE payee = 'COLLECTOR' OR payer = 'COLLECTOR'),
 gaps AS (
     SELECT
         lot,

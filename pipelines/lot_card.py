@@ -110,20 +110,12 @@ _ONWARD = """
     ORDER BY CASE lots.lot_kind_code WHEN 'LOAD' THEN 1 WHEN 'PRODUCT' THEN 2 ELSE 3 END, onward.copper_g DESC, lots.lot_key
 """
 _PAYMENTS = """
-    SELECT transfer_date, t.kind_code, t.lot_key, t.payer_role_code, t.payee_role_code, t.value_usd, a.value_cents, a.low_cents,
-        a.high_cents, t.value_basis_code, t.value_evidence_code, t.voucher_count, coalesce(t.sheet_id, t.ticket_id) AS paper
-    FROM marts.fct_transfer AS t
-    JOIN (
-        SELECT transfer_key, is_synthetic, sum(value_cents) AS value_cents, sum(low_cents) AS low_cents, sum(high_cents) AS high_cents
-        FROM intermediate.int_transfer__lots_allocated
-        WHERE is_synthetic = $simulated AND (origin_lot_key = $key OR lot_key = $key) GROUP BY ALL
-    ) AS a USING (transfer_key, is_synthetic)
-    UNION ALL
-    SELECT NULL, kind_code, lot_key, payer_role_code, payee_role_code, NULL, sum(value_cents), sum(low_cents), sum(high_cents),
-        value_basis_code, NULL, 0, NULL
-    FROM intermediate.int_lot__flows_allocated
-    WHERE is_synthetic = $simulated AND (origin_lot_key = $key OR lot_key = $key)
-    GROUP BY ALL HAVING sum(high_cents) <> 0
+    SELECT t.transfer_date, p.kind_code, p.lot_key, p.payer_role_code, p.payee_role_code, t.value_usd, sum(p.value_cents),
+        sum(p.low_cents), sum(p.high_cents), p.value_basis_code, t.value_evidence_code, coalesce(t.voucher_count, 0),
+        coalesce(t.sheet_id, t.ticket_id)
+    FROM marts.lot_payments($key) AS p LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
+    WHERE p.is_synthetic = $simulated
+    GROUP BY ALL, t.transfer_key HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
     ORDER BY ALL
 """
 _STEPS = (

@@ -1,14 +1,15 @@
 {#
-  The CTE `allocated`: every amount of the CTE `transfers` shared over the origin lots of the lot that it is booked on.
-  Whole cents, exact per transfer: an origin has its copper's part, cut towards zero, and the largest origin what the cuts
-  leave over. Bounds lie as far from the value as their own part, rounded outwards, so that they stay bounds; of an origin
-  whose part is not sure, at its least part of the one and its largest of the other. A lot without a genealogy is its own
-  origin: no money is lost.
+  The CTE `allocated`: every amount of the CTE `transfers` shared over the origin lots of the lot that it is booked on, summed
+  by origin, kind, roles and basis, and by the columns `per` of `transfers` as well. Whole cents, exact per transfer: an origin
+  has its copper's part, cut towards zero, and the largest origin what the cuts leave over. Bounds lie as far from the value as
+  their own part, rounded outwards, so that they stay bounds; of an origin whose part is not sure, at its least part of the one
+  and its largest of the other. A lot without a genealogy is its own origin: no money is lost.
 
-  `transfers` has transfer_key, kind_code, lot_key, basis_code (see int_lot__shares), payee_role_code, payer_role_code, value_usd, value_low_usd,
-  value_high_usd, value_basis_code, is_synthetic.
+  `transfers` has transfer_key, kind_code, lot_key, basis_code (see int_lot__shares), payee_role_code, payer_role_code, value_usd,
+  value_low_usd, value_high_usd, value_basis_code, is_synthetic.
 #}
-{% macro allocated_over_origins(transfers) -%}
+{% macro allocated_over_origins(transfers, per=[]) -%}
+{%- set grain = per + ['origin_lot_key', 'kind_code', 'payee_role_code', 'payer_role_code', 'value_basis_code'] -%}
 in_cents as (
     select
         transfer_key,
@@ -59,7 +60,7 @@ rests as (
 settled as (
     select
         parts.*,
-        cast(parts.part_cents + coalesce(rests.rest_cents, 0) as bigint) as value_cents
+        parts.part_cents + coalesce(rests.rest_cents, 0) as value_cents
     from parts
     left join rests
         on
@@ -69,22 +70,45 @@ settled as (
 
 allocated as (
     select
-        transfer_key,
-        kind_code,
-        lot_key,
-        origin_lot_key,
-        payee_role_code,
-        payer_role_code,
-        value_cents,
-        value_cents
-        - {{ outer_part('below_cents') }}
-        - {{ unsure_part('(whole_cents - below_cents)', 'share_g - share_low_g', 'share_high_g - share_g') }} as low_cents,
-        value_cents
-        + {{ outer_part('above_cents') }}
-        + {{ unsure_part('(whole_cents + above_cents)', 'share_high_g - share_g', 'share_g - share_low_g') }} as high_cents,
-        value_basis_code,
+        {{ grain | join(',\n        ') }},
+        cast(sum(value_cents) as bigint) as value_cents,
+        cast(sum(
+            value_cents
+            - {{ outer_part('below_cents') }}
+            - {{ unsure_part('(whole_cents - below_cents)', 'share_g - share_low_g', 'share_high_g - share_g') }}
+        ) as bigint) as low_cents,
+        cast(sum(
+            value_cents
+            + {{ outer_part('above_cents') }}
+            + {{ unsure_part('(whole_cents + above_cents)', 'share_high_g - share_g', 'share_g - share_low_g') }}
+        ) as bigint) as high_cents,
+        count(*) as transfer_count,
         is_synthetic
     from settled
+    group by {{ grain | join(', ') }}, is_synthetic
+)
+{%- endmacro %}
+
+{#
+  CTEs of all transfers with the genealogy over which they are shared, basis_code: milling is booked on a campaign's tailings and
+  shared over all that it was fed, where that is known. The last one is `transfers`.
+#}
+{% macro transfers_with_basis() -%}
+fed as (
+    select distinct
+        lot_key,
+        is_synthetic
+    from {{ ref('int_lot__shares') }}
+    where basis_code = 'FEED'
+),
+
+transfers as (
+    select
+        paid.*,
+        case when paid.kind_code = 'MILLING' and fed.lot_key is not null then 'FEED' else 'LOT' end as basis_code
+    from {{ ref('fct_transfer') }} as paid
+    left join fed
+        on paid.lot_key = fed.lot_key and paid.is_synthetic = fed.is_synthetic
 )
 {%- endmacro %}
 

@@ -69,3 +69,39 @@
         'Tonnes of copper contained in dry tonnes of a grade in %'
     ) }}
 {%- endmacro %}
+
+{% macro lot_payments_macro() -%}
+    {%- set payments -%}
+    with {{ transfers_with_basis() }},
+
+    of_lot as (
+        select
+            transfer_key, kind_code, lot_key, basis_code, payee_role_code, payer_role_code, value_usd, value_low_usd,
+            value_high_usd, value_basis_code, is_synthetic
+        from transfers
+        union all
+        select
+            transfer_key, kind_code, lot_key, 'LOT' as basis_code, payee_role_code, payer_role_code, value_usd, value_low_usd,
+            value_high_usd, value_basis_code, is_synthetic
+        from {{ ref('int_lot__flows_imputed') }}
+    ),
+
+    on_its_way as (
+        select *
+        from of_lot
+        where
+            lot_key = lot
+            or lot_key in (select lot_key from {{ ref('int_lot__shares') }} where origin_lot_key = lot)
+    ),
+
+    {{ allocated_over_origins('on_its_way', per=['transfer_key', 'lot_key']) }}
+
+    select * from allocated
+    where lot_key = lot or origin_lot_key = lot
+    {%- endset -%}
+    {{ analysts_macro(
+        'lot_payments', ['lot'], 'table', payments,
+        'Pagos de un lote y de los lotes a los que llegó su cobre, uno por uno, con la parte de cada lote de origen en céntimos',
+        'Payments on a lot and on the lots that its copper came into, one by one, with each origin lot\'s part in cents'
+    ) }}
+{%- endmacro %}

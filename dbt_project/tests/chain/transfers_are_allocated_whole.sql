@@ -1,38 +1,21 @@
--- Every transfer is shared over origin lots without a cent lost or made, the payments that no paper tells of as well.
-with transfers as (
-    select
-        transfer_key,
-        {{ whole_cents('value_usd') }} as value_cents,
-        is_synthetic
-    from {{ ref('fct_transfer') }}
-
+-- Every kind of transfer, and of the payments that no paper tells of, is shared over origin lots without a cent lost or
+-- made between the same roles.
+{% set cell = ['kind_code', 'payee_role_code', 'payer_role_code', 'value_basis_code', 'is_synthetic'] | join(', ') %}
+with booked as (
+    select {{ cell }}, {{ whole_cents('value_usd') }} as booked_cents, 0 as allocated_cents from {{ ref('fct_transfer') }}
     union all
-
-    select
-        transfer_key,
-        {{ whole_cents('value_usd') }} as value_cents,
-        is_synthetic
+    select {{ cell }}, {{ whole_cents('value_usd') }} as booked_cents, 0 as allocated_cents
     from {{ ref('int_lot__flows_imputed') }}
-),
-
-allocated as (
-    select
-        transfer_key,
-        sum(value_cents) as value_cents,
-        is_synthetic
-    from (
-        select transfer_key, value_cents, is_synthetic from {{ ref('int_transfer__lots_allocated') }}
-        union all
-        select transfer_key, value_cents, is_synthetic from {{ ref('int_lot__flows_allocated') }}
-    ) as both_kinds
-    group by transfer_key, is_synthetic
+    union all
+    select {{ cell }}, 0 as booked_cents, value_cents as allocated_cents from {{ ref('int_transfer__lots_allocated') }}
+    union all
+    select {{ cell }}, 0 as booked_cents, value_cents as allocated_cents from {{ ref('int_lot__flows_allocated') }}
 )
 
 select
-    transfers.transfer_key,
-    transfers.value_cents,
-    allocated.value_cents as allocated_cents
-from transfers
-left join allocated
-    on transfers.transfer_key = allocated.transfer_key and transfers.is_synthetic = allocated.is_synthetic
-where coalesce(allocated.value_cents, transfers.value_cents - 1) <> transfers.value_cents
+    {{ cell }},
+    sum(booked_cents) as booked_cents,
+    sum(allocated_cents) as allocated_cents
+from booked
+group by {{ cell }}
+having sum(booked_cents) <> sum(allocated_cents)

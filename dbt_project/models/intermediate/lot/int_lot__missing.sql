@@ -6,7 +6,7 @@ with collected as (
     select distinct
         lot_key,
         is_synthetic
-    from {{ ref('int_transfer__lots_allocated') }}
+    from {{ ref('fct_transfer') }}
     where payee_role_code = 'COLLECTOR' or payer_role_code = 'COLLECTOR'
 ),
 

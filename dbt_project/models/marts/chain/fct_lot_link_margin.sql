@@ -3,30 +3,15 @@
 -- test). Bounds: revenue at its lowest less purchases at their highest, and the reverse; what one firm of a link pays
 -- to another of the same link leaves the link's margin as it is. Costs of labour and inputs are not in the papers: the
 -- gross margin is the most that the net margin can be, and its lower bound is not known.
-with transfers as (
+with flows as (
     select * from {{ ref('int_transfer__lots_allocated') }}
     union all
     select * from {{ ref('int_lot__flows_allocated') }}
 ),
 
-flows as (
-    select
-        origin_lot_key as lot_key,
-        payee_role_code,
-        payer_role_code,
-        value_basis_code,
-        sum(value_cents) as value_cents,
-        sum(low_cents) as low_cents,
-        sum(high_cents) as high_cents,
-        count(*) as transfer_count,
-        is_synthetic
-    from transfers
-    group by origin_lot_key, payee_role_code, payer_role_code, value_basis_code, is_synthetic
-),
-
 sides as (
     select
-        lot_key,
+        origin_lot_key as lot_key,
         payee_role_code as link_code,
         value_basis_code,
         value_cents as revenue_cents,
@@ -40,7 +25,7 @@ sides as (
     union all
 
     select
-        lot_key,
+        origin_lot_key as lot_key,
         payer_role_code as link_code,
         value_basis_code,
         0 as revenue_cents,
