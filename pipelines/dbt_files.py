@@ -92,8 +92,6 @@ def _model(table: TableContract) -> dict[str, Any]:
         column: dict[str, Any] = {"name": c.name, "data_type": c.physical_type.lower(), "description": c.description}
         if c.required:  # DuckDB itself refuses the table: surer and cheaper than a query after the fact
             column["constraints"] = [{"type": "not_null"}]
-        if c.codes is not None:
-            column["data_tests"] = [{"accepted_values": {"arguments": {"values": list(c.codes)}}}]
         columns.append(column)
     model: dict[str, Any] = {
         "name": table.name,
@@ -101,6 +99,11 @@ def _model(table: TableContract) -> dict[str, Any]:
         "config": {"contract": {"enforced": True}},
         "columns": columns,
     }
+    tests = []
     if table.key:
-        model["data_tests"] = [{"unique_key": {"arguments": {"columns": list(table.key)}}}]
+        tests.append({"unique_key": {"arguments": {"columns": list(table.key)}}})
+    if codes := {c.name: list(c.codes) for c in table.columns if c.codes is not None}:
+        tests.append({"known_codes": {"arguments": {"codes": codes}}})
+    if tests:
+        model["data_tests"] = tests
     return model
