@@ -223,9 +223,8 @@ WITH vouched AS (
         min(issue_date) AS first_date,
         max(issue_date) AS last_date,
         count(*) AS voucher_count,
-        -- One comparison for both: document and issuer of the first one, sales before corrections.
-        min(concat(CASE WHEN part_code = 'SALE' THEN 0 ELSE 1 END, issue_date, document_key, '|', issuer_key))
-            AS first_voucher,
+        min_by(document_key, concat(part_code <> 'SALE', issue_date, document_key)) AS invoice_key,
+        min_by(issuer_key, concat(part_code <> 'SALE', issue_date, document_key)) AS invoicing_party_key,
         CASE WHEN min(currency_code) = 'PEN' AND max(currency_code) = 'PEN' THEN sum(net_amount) END AS value_pen,
         max(haul_key) AS haul_key,
         sum(CASE WHEN part_code = 'SALE' THEN quantity_t END) AS quantity_t,
@@ -249,8 +248,7 @@ joined AS (
         coalesce(v.payee_key, i.payee_key) AS payee_key,
         CASE WHEN v.transfer_key IS NOT NULL THEN v.payer_key ELSE i.payer_key END AS payer_key,
         coalesce(v.is_synthetic, i.is_synthetic) AS is_synthetic,
-        coalesce(nullif(split_part(v.first_voucher, '|', 2), ''), i.invoicing_party_key, i.payee_key)
-            AS invoicing_party_key,
+        coalesce(v.invoicing_party_key, i.invoicing_party_key, i.payee_key) AS invoicing_party_key,
         coalesce(i.operator_key, CASE WHEN v.kind = 'ORE_AT_PIT' THEN v.payee_key END) AS operator_key,
         i.reinfo_key, i.expected_date, i.product_form_code::form AS product_form_code,
         coalesce(i.mass_wmt, CASE WHEN v.kind = 'ORE_AT_PIT' THEN v.quantity_t END)::DECIMAL(18, 6) AS mass_wmt,
@@ -260,7 +258,7 @@ joined AS (
         coalesce(v.haul_key, i.haul_key) AS haul_key,
         v.voucher_value_usd::DECIMAL(18, 2) AS voucher_value_usd,
         v.value_pen, v.first_date, v.last_date,
-        substr(split_part(v.first_voucher, '|', 1), 12) AS invoice_key,
+        v.invoice_key,
         coalesce(v.voucher_count, 0) AS voucher_count,
         v.match_score, v.method_rank,
         coalesce(v.has_adjustment, false) AS has_adjustment,

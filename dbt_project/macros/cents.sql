@@ -10,23 +10,12 @@
 
 {# Whole cents as an amount in US$. #}
 {% macro usd_of(cents) -%}
-    cast(cast({{ cents }} as decimal(20, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
-{%- endmacro %}
-
-{#
-  What copper is worth at a price, whole cents: grams x US$ per tonne. Null where the price is not known. Of 20 digits, since
-  DuckDB multiplies two decimals of at most 18 in 18, which a hundred tonnes exceed.
-#}
-{% macro copper_cents(copper_g, usd_per_t) -%}
-    cast(
-        round(cast({{ copper_g }} as decimal(20, 0)) * cast({{ usd_per_t }} as decimal(18, 6)) * cast(0.0001 as decimal(5, 4)), 0)
-        as bigint
-    )
+    cast(cast({{ cents }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
 {%- endmacro %}
 
 {# Whole grams as tonnes. #}
 {% macro tonnes_of(g) -%}
-    cast(cast({{ g }} as decimal(20, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))
+    cast(cast({{ g }} as decimal(18, 0)) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6))
 {%- endmacro %}
 
 {# So much for each unit, null for none of them; the last step of a figure, of sums that are exact. #}

@@ -35,6 +35,7 @@ def test_every_macro_says_in_both_languages_what_it_gives(analysts) -> None:
         "price_on",
         "usd_per_t",
         "contained_copper_t",
+        "lot_payments",
     } == set(told)
     assert all(" / " in comment for comment in told.values())
 
@@ -110,3 +111,47 @@ def test_per_tonne_and_contained_copper_are_those_of_the_models(analysts) -> Non
         rows, wrong = differing(analysts, sql)
         assert rows > 100 and wrong == 0
     assert analysts.sql("SELECT marts.usd_per_t(5, 0), marts.usd_per_t(NULL, 1)").fetchall() == [(None, None)]
+
+
+def test_payments_of_a_lot_are_shared_whole_and_sum_to_what_its_origins_are_given(analysts) -> None:
+    (lots,) = zip(
+        *analysts.sql(
+            """
+            SELECT lot_key FROM (
+                SELECT lot_key, lot_kind_code, row_number() OVER (PARTITION BY lot_kind_code ORDER BY lot_key) AS nth
+                FROM marts.dim_lot WHERE is_synthetic AND lot_kind_code IN ('PIT', 'LOAD', 'PRODUCT', 'TAILINGS')
+            ) WHERE nth <= 6
+            """
+        ).fetchall(),
+        strict=True,
+    )
+    cell = "kind_code, payee_role_code, payer_role_code, value_basis_code"
+    sums = "(sum(value_cents), sum(low_cents), sum(high_cents), sum(transfer_count))"
+    shared = 0
+    for lot in lots:
+        rows, wrong = differing(
+            analysts,
+            f"""
+            SELECT (paid.value_usd * 100)::BIGINT AS known, sum(parts.value_cents) AS told
+            FROM marts.fct_transfer AS paid LEFT JOIN marts.lot_payments('{lot}') AS parts USING (transfer_key, is_synthetic)
+            WHERE paid.lot_key = '{lot}' AND paid.is_synthetic GROUP BY transfer_key, paid.value_usd
+            """,
+        )
+        assert wrong == 0, lot
+        shared += rows
+        rows, wrong = differing(
+            analysts,
+            f"""
+            SELECT known, told FROM (
+                SELECT {cell}, {sums} AS known FROM (
+                    FROM intermediate.int_transfer__lots_allocated UNION ALL FROM intermediate.int_lot__flows_allocated
+                ) WHERE origin_lot_key = '{lot}' AND is_synthetic GROUP BY {cell}
+            ) FULL JOIN (
+                SELECT {cell}, {sums} AS told FROM marts.lot_payments('{lot}')
+                WHERE origin_lot_key = '{lot}' AND is_synthetic GROUP BY {cell}
+            ) USING ({cell})
+            """,
+        )
+        assert wrong == 0, lot
+        shared += rows
+    assert shared > 100

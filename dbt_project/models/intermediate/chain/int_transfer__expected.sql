@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- Every change of owner and paid service that partners' papers imply, and whether it is observed: what is not can be
 -- imputed. One row per kind and lot (and buyer between collectors). indicated_value_usd is what an agreement or the
 -- usual fee would make it.

@@ -129,6 +129,7 @@ carriers as (
         min(case when kind_code = 'WAYBILL_SENDER' then document_key end) as sender_waybill_key,
         min(case when kind_code = 'WAYBILL_CARRIER' then document_key end) as carrier_waybill_key
     from {{ ref('int_haul__documents') }}
+    where kind_code in ('WAYBILL_SENDER', 'WAYBILL_CARRIER')
     group by haul_key, is_synthetic
 )
 

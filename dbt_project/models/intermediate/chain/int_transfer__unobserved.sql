@@ -27,11 +27,12 @@ deducting as (
             arrivals.receiver_key = sheets.buyer_key
             and arrivals.lot_key = sheets.lot_key
             and arrivals.is_synthetic = sheets.is_synthetic
-    inner join {{ ref('int_transfer__expected') }} as sales
+    inner join {{ ref('int_transfer__implied') }} as sales
         on
             arrivals.lot_key = sales.lot_key
             and arrivals.is_synthetic = sales.is_synthetic
             and sales.kind_code = 'ORE_AT_PLANT'
+            and sales.why_code <> 'POSSIBLE'
     where sheets.lot_key is null
     group by arrivals.lot_key, arrivals.is_synthetic
 ),

@@ -1,4 +1,5 @@
--- The terms of exported lots shared over their origins, like transfers: whole grams and cents, exact per exported lot.
+-- What of the terms of exported lots falls to an origin lot, shared over their origins like transfers: whole grams and
+-- cents, exact per exported lot, one row for each origin.
 {% set measures = [
     'port_copper_g', 'payable_copper_g', 'metal_cents', 'tc_rc_cents', 'penalties_cents', 'credits_cents'
 ] %}
@@ -21,17 +22,41 @@ with parts as (
             exported.lot_key = shares.lot_key
             and shares.basis_code = 'LOT'
             and exported.is_synthetic = shares.is_synthetic
+),
+
+-- What the cuts leave over, as one more part of the largest origin.
+rests as (
+    select
+        max(case when is_largest then origin_lot_key end) as origin_lot_key,
+        bool_and(is_final) as is_final,
+        {% for measure in measures -%}
+            max(whole_{{ measure }}) - sum(part_{{ measure }}) as part_{{ measure }},
+        {% endfor -%}
+        is_synthetic
+    from parts
+    group by lot_key, is_synthetic
+),
+
+shared as (
+    {% for cte in ['parts', 'rests'] -%}
+        select
+            origin_lot_key,
+            is_final,
+            {% for measure in measures -%}
+                part_{{ measure }},
+            {% endfor -%}
+            is_synthetic
+        from {{ cte }}
+        {{ 'union all' if not loop.last }}
+    {% endfor -%}
 )
 
 select
-    lot_key,
     origin_lot_key,
-    is_final,
+    bool_and(is_final) as is_final,
     {% for measure in measures -%}
-        cast(part_{{ measure }} + case
-            when is_largest then whole_{{ measure }} - sum(part_{{ measure }}) over (partition by lot_key, is_synthetic)
-            else 0
-        end as bigint) as {{ measure }},
+        cast(sum(part_{{ measure }}) as bigint) as {{ measure }},
     {% endfor -%}
     is_synthetic
-from parts
+from shared
+group by origin_lot_key, is_synthetic

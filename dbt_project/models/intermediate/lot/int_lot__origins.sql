@@ -35,9 +35,10 @@ undivided as (
         transfers.lot_key,
         transfers.is_synthetic
     from {{ ref('fct_transfer') }} as transfers
-    left join {{ ref('int_lot__shares') }} as shares
-        on transfers.lot_key = shares.lot_key and transfers.is_synthetic = shares.is_synthetic
-    where shares.lot_key is null
+    where not exists (
+        select 1 from {{ ref('int_lot__shares') }} as shares
+        where transfers.lot_key = shares.lot_key and transfers.is_synthetic = shares.is_synthetic
+    )
 )
 
 select

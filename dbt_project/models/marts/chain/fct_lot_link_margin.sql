@@ -3,6 +3,7 @@
 -- test). Bounds: revenue at its lowest less purchases at their highest, and the reverse; what one firm of a link pays
 -- to another of the same link leaves the link's margin as it is. Costs of labour and inputs are not in the papers: the
 -- gross margin is the most that the net margin can be, and its lower bound is not known.
+{% set observed_cents = '(links.turnover_cents - links.modelled_cents - links.imputed_cents)' %}
 with flows as (
     select * from {{ ref('int_transfer__lots_allocated') }}
     union all
@@ -47,14 +48,9 @@ links as (
         sum(low_cents) as low_cents,
         sum(high_cents) as high_cents,
         sum(revenue_cents + purchases_cents) as turnover_cents,
-        coalesce(sum(revenue_cents + purchases_cents) filter (where value_basis_code = 'observed'), 0)
-            as observed_cents,
-        coalesce(sum(revenue_cents + purchases_cents) filter (where value_basis_code = 'modelled'), 0)
-            as modelled_cents,
-        coalesce(sum(revenue_cents + purchases_cents) filter (where value_basis_code = 'imputed'), 0)
-            as imputed_cents,
-        bool_or(value_basis_code = 'imputed') as has_imputed,
-        bool_or(value_basis_code = 'modelled') as has_modelled,
+        sum(case when value_basis_code = 'modelled' then revenue_cents + purchases_cents else 0 end) as modelled_cents,
+        sum(case when value_basis_code = 'imputed' then revenue_cents + purchases_cents else 0 end) as imputed_cents,
+        max(case value_basis_code when 'imputed' then 2 when 'modelled' then 1 else 0 end) as basis_rank,
         sum(transfer_count) as transfer_count,
         is_synthetic
     from sides
@@ -76,11 +72,11 @@ select
         as gross_margin_usd_per_t,
     {{ per_unit(usd_of('links.revenue_cents - links.purchases_cents'), 'bridge.mass_dmt') }}
         as gross_margin_usd_per_dmt,
-    {{ usd_of('links.observed_cents') }} as observed_usd,
+    {{ usd_of(observed_cents) }} as observed_usd,
     {{ usd_of('links.modelled_cents') }} as modelled_usd,
     {{ usd_of('links.imputed_cents') }} as imputed_usd,
-    {{ per_unit('links.observed_cents', 'links.turnover_cents', 'decimal(9, 6)') }} as observed_share_frac,
-    case when links.has_imputed then 'imputed' when links.has_modelled then 'modelled' else 'observed' end
+    {{ per_unit(observed_cents, 'links.turnover_cents', 'decimal(9, 6)') }} as observed_share_frac,
+    case links.basis_rank when 2 then 'imputed' when 1 then 'modelled' else 'observed' end
         as value_basis_code,
     cast(links.transfer_count as bigint) as transfer_count,
     coalesce(bridge.is_complete, false) as is_complete,

@@ -2,22 +2,7 @@
 -- at the reference price, so the bridge closes to the cent on every lot (a test): LME contained = FOB + metallurgical
 -- loss + assay difference + payability loss + TC/RC + penalties - credits   - effect of the quotational period -
 -- unexplained + what the papers do not follow to an export.
-with exported as (
-    select
-        origin_lot_key as lot_key,
-        bool_and(is_final) as is_final,
-        sum(port_copper_g) as port_g,
-        sum(payable_copper_g) as payable_g,
-        sum(metal_cents) as metal_cents,
-        sum(tc_rc_cents) as tc_rc_cents,
-        sum(penalties_cents) as penalties_cents,
-        sum(credits_cents) as credits_cents,
-        is_synthetic
-    from {{ ref('int_lot__exports_allocated') }}
-    group by origin_lot_key, is_synthetic
-),
-
-exports as (
+with exports as (
     select * from {{ ref('int_transfer__lots_allocated') }}
     where kind_code = 'EXPORT'
     union all
@@ -53,8 +38,8 @@ joined as (
         origins.*,
         exported.is_final,
         origins.exported_g + origins.at_pit_g + origins.at_plant_g + origins.in_store_g as won_g,
-        coalesce(exported.port_g, 0) as port_g,
-        coalesce(exported.payable_g, 0) as payable_g,
+        coalesce(exported.port_copper_g, 0) as port_g,
+        coalesce(exported.payable_copper_g, 0) as payable_g,
         coalesce(exported.metal_cents, 0) as metal_cents,
         coalesce(exported.tc_rc_cents, 0) as tc_rc_cents,
         coalesce(exported.penalties_cents, 0) as penalties_cents,
@@ -66,8 +51,8 @@ joined as (
         not coalesce(missing.is_broken, false) as is_complete,
         codes.missing_code
     from {{ ref('int_lot__origins') }} as origins
-    left join exported
-        on origins.lot_key = exported.lot_key and origins.is_synthetic = exported.is_synthetic
+    left join {{ ref('int_lot__exports_allocated') }} as exported
+        on origins.lot_key = exported.origin_lot_key and origins.is_synthetic = exported.is_synthetic
     left join fob
         on origins.lot_key = fob.lot_key and origins.is_synthetic = fob.is_synthetic
     left join missing
