@@ -115,7 +115,8 @@ _PAYMENTS = """
         coalesce(t.sheet_id, t.ticket_id)
     FROM marts.lot_payments($key) AS p LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
     WHERE p.is_synthetic = $simulated
-    GROUP BY ALL, t.transfer_key HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
+    GROUP BY t.transfer_key, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13
+    HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
     ORDER BY ALL
 """
 _STEPS = (
