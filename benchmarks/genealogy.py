@@ -1,10 +1,11 @@
-"""Of which origin lots every lot is made: the model against a hand-written DuckDB script, polars, pandas and scipy.
+"""Of which origin lots every lot is made: the model against a hand-written DuckDB script and other libraries.
 
 The graph is like the simulator's: ore lots, mixed into heaps or not, loads of about 24 to a campaign, five products and
 tailings of each; rows in random order. `ours` runs the statements that dbt sends for int_lot__genealogy. The script by
 hand (genealogy.sql) decomposes level by level as well, in whole numbers, without looking for circles. polars (lazy,
 streaming), pandas and scipy (forward substitution of the sparse triangular system) read and write Parquet; scipy gives
-shares alone. All have to give the same rows, scipy's shares within 1e-9.
+shares alone. SQLite goes level by level too, from a database file into another. All have to give the same rows, scipy's
+shares within 1e-9.
 """
 
 from __future__ import annotations
@@ -102,6 +103,12 @@ def _frames():
     return _genealogy_frames
 
 
+def _sqlite():
+    from benchmarks import _genealogy_sqlite
+
+    return _genealogy_sqlite
+
+
 def compare(folder: Path) -> None:
     """Every candidate's rows against ours.
 
@@ -110,11 +117,13 @@ def compare(folder: Path) -> None:
     """
     import duckdb
 
+    _sqlite().as_parquet(folder)
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"ATTACH '{folder}/ours/build.duckdb' AS ours (READ_ONLY)")
         connection.execute(f"ATTACH '{folder}/hand.duckdb' AS hand (READ_ONLY)")
         ours_rows = "SELECT lot_key, origin_lot_key, copper_g FROM ours.intermediate.int_lot__genealogy"
-        for theirs in ("hand.main.genealogy", f"'{folder}/polars.parquet'", f"'{folder}/pandas.parquet'"):
+        written = (f"'{folder}/{name}.parquet'" for name in ("polars", "pandas", "sqlite"))
+        for theirs in ("hand.main.genealogy", *written):
             rows = f"SELECT lot_key, origin_lot_key, copper_g FROM {theirs}"
             differing = connection.execute(
                 f"SELECT count(*) FROM (({ours_rows} EXCEPT ALL {rows}) UNION ALL ({rows} EXCEPT ALL {ours_rows}))"
@@ -137,8 +146,11 @@ def run(lots: int, rounds: int) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
         folder = Path(root)
         (folder / "lots.txt").write_text(str(lots))
-        run_once(_candidate("prepare", folder))
-        names = {"ours": "ours", "duckdb by hand": "hand", "polars": "polars", "pandas": "pandas", "scipy": "scipy"}
+        for step in ("prepare", "sqlite-papers"):
+            run_once(_candidate(step, folder))
+        names = {"ours": "ours", "duckdb by hand": "hand"} | {
+            name: name for name in ("polars", "pandas", "sqlite", "scipy")
+        }
         figures = measure({name: _candidate(value, folder) for name, value in names.items()}, rounds)
         run_once(_candidate("compare", folder))
     mine = figures["ours"]
@@ -187,6 +199,8 @@ if __name__ == "__main__":
             "hand": by_hand,
             "polars": lambda p: _frames().polars_genealogy(p),
             "pandas": lambda p: _frames().pandas_genealogy(p),
+            "sqlite-papers": lambda p: _sqlite().papers(p),
+            "sqlite": lambda p: _sqlite().genealogy(p),
             "scipy": lambda p: _frames().scipy_shares(p),
             "compare": compare,
         },

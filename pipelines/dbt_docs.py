@@ -52,6 +52,6 @@ def write(settings: Settings) -> Path:
 
 
 def executable() -> Path:
-    """The dbt beside this Python, also when Python is called by its path and nothing is on PATH; else the one on PATH."""
-    beside = Path(sys.executable).with_name("dbt")
-    return beside if beside.exists() else Path(shutil.which("dbt") or "dbt")
+    """The house's dbt (`dbt_child`) beside this Python, also when nothing is on PATH; else the one on PATH."""
+    beside = Path(sys.executable).with_name("antawasi-dbt")
+    return beside if beside.exists() else Path(shutil.which("antawasi-dbt") or "antawasi-dbt")

@@ -105,7 +105,7 @@ def connect(path: Path | str, read_only: bool = False) -> Iterator[duckdb.DuckDB
 def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
     """Create schema `raw` in the build file as views over the pinned lake files.
 
-    Waits up to `wait_s` seconds for the file: the dbt of a run that was killed goes on to its end and holds it.
+    Waits up to `wait_s` seconds for the file: the dbt of a run that was killed holds it for a moment.
     A file that cannot be opened is damaged and made anew: all that it holds comes from the lake.
 
     Raises:

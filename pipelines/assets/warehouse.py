@@ -106,6 +106,8 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
         require_checked(settings, pinned)
         with files.lock(settings.home / "locks" / "build.lock", "The build file", wait_s=600):
             warehouse.mount(settings, pinned)
+            results = settings.warehouse / "dbt" / "run_results.json"
+            results.unlink(missing_ok=True)  # of an earlier run
             reporter.step("dbt: models and their tests")
             # Unit tests try the models on rows of their own: they belong to the project's tests, not to every build.
             arguments = ["build", "--exclude-resource-type", "unit_test"]
@@ -119,7 +121,7 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
             finally:
                 release_build_file(run)
             if not run.is_successful():
-                told = failure(settings.warehouse / "dbt" / "run_results.json")
+                told = failure(results)
                 if warehouse.tells_damage(told):
                     warehouse.discard_build(settings)
                 raise AntawasiError(told)
@@ -167,6 +169,8 @@ def failure(run_results: Path) -> str:
     if not run_results.exists():
         return "dbt ended before it ran anything. What to do: look at data/warehouse/dbt/dbt.log."
     bad = [r for r in files.read_json(run_results)["results"] if r["status"] in ("error", "fail", "runtime error")]
+    if not bad:
+        return "dbt failed at none of its models and tests. What to do: look at the end of data/warehouse/dbt/dbt.log."
     told = [f"{r['unique_id'].split('.')[2]}: {' '.join(str(r['message']).split())[:400]}" for r in bad[:5]]
     more = f" (and {len(bad) - 5} more)" if len(bad) > 5 else ""
     return (

@@ -43,7 +43,7 @@ class Fault:
         zone: where the fault is counted: a folder of the house, or `dbt` for the start of dbt.
         step: before this change (1, 2, …) of the file system in `zone` the run is killed; 0 for never.
         delay_s: the kill comes this much later than that.
-        with_dbt: dbt, which is a process of its own, is killed too, as by a power cut; else it goes on alone.
+        with_dbt: dbt, which is a process of its own, is killed too, as by a power cut; else it finds out by itself.
         watch: what a reader finds is noted before every change (see `houses.look`).
         file_bytes: a file that grows beyond this meets a full disk (RLIMIT_FSIZE); 0 for no limit.
         clock_s: the clock is this far off, and jumps back and forth by the same while the run goes on.

@@ -26,6 +26,8 @@ def solve(rendered):
             "exact_product": "exact_product('a', 'b')",
             "whole_part": "whole_part('a', 'b', 'c')",
             "whole_cents": "whole_cents('a')",
+            "usd_of": "usd_of('a')",
+            "tonnes_of": "tonnes_of('a')",
         }
     )
     connection = duckdb.connect(":memory:")
@@ -76,3 +78,16 @@ def test_parts_are_exact_on_both_sides_of_64_bits(solve, whole, share, total):
 @given(decimals(10**12, 2))
 def test_amounts_in_cents_are_whole(solve, usd):
     assert solve("whole_cents", (usd, "DECIMAL(18, 2)")) == int(usd * 100)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(-(10**18) + 1, 10**18 - 1) | st.integers(-(10**12), 10**12), st.sampled_from(["BIGINT", "HUGEINT"]))
+def test_cents_and_grams_are_exact_however_many(solve, whole, kind):
+    assert solve("usd_of", (whole, kind)) == Decimal(whole).scaleb(-2, context=_EXACT)
+    assert solve("tonnes_of", (whole, kind)) == Decimal(whole).scaleb(-6, context=_EXACT)
+
+
+@pytest.mark.parametrize("whole", [0, 1, -1, 10**12, 10**12 - 1, 10**16, 10**16 - 1, -(10**16)])
+def test_cents_and_grams_are_exact_where_the_way_changes(solve, whole):
+    assert solve("usd_of", (whole, "BIGINT")) == Decimal(whole).scaleb(-2, context=_EXACT)
+    assert solve("tonnes_of", (whole, "BIGINT")) == Decimal(whole).scaleb(-6, context=_EXACT)

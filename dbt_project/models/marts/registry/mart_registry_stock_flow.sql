@@ -1,7 +1,7 @@
 -- Registrations in the registry (listed and not excluded) at each month's end, and what changed their number:
 -- stock_end = stock_start + new + returned - excluded - absent, exactly, by month and department (a test holds it).
 -- Absent ones left without a listed exclusion: presumed excluded, formalized or withdrawn.
-with stocks as (
+with counted as (
     select
         month,
         coalesce(department_code, '--') as department_code,
@@ -9,6 +9,39 @@ with stocks as (
         count(*) filter (where is_in_stock) as stock_end
     from {{ ref('int_registry__month_ends') }}
     group by month, coalesce(department_code, '--'), is_synthetic
+),
+
+departments as (
+    select
+        department_code,
+        min(month) as first_month,
+        is_synthetic
+    from counted
+    group by department_code, is_synthetic
+),
+
+months as (
+    select distinct
+        month,
+        is_synthetic
+    from counted
+),
+
+-- A department stays, with a stock of zero, when all of its registrations turn out to be elsewhere.
+stocks as (
+    select
+        months.month,
+        departments.department_code,
+        departments.is_synthetic,
+        coalesce(counted.stock_end, 0) as stock_end
+    from departments
+    inner join months
+        on departments.is_synthetic = months.is_synthetic and departments.first_month <= months.month
+    left join counted
+        on
+            months.month = counted.month
+            and departments.department_code = counted.department_code
+            and departments.is_synthetic = counted.is_synthetic
 ),
 
 flows as (
