@@ -1,5 +1,5 @@
--- Grams and cents of exported lots' terms are those of their origins together, none lost or made; an exported lot without
--- a genealogy has itself as origin.
+-- Grams and cents of exported lots' terms are those of their origins together, none lost or made; an exported lot
+-- without a genealogy has itself as origin.
 {% set measures = [
     'port_copper_g', 'payable_copper_g', 'metal_cents', 'tc_rc_cents', 'penalties_cents', 'credits_cents'
 ] %}

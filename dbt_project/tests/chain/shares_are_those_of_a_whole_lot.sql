@@ -1,5 +1,5 @@
--- A lot's shares are its copper to the gram, each origin is counted, and one of them, the largest, takes what whole cents
--- leave over: so no transfer and no export of a lot loses or makes a cent.
+-- A lot's shares are its copper to the gram, each origin is counted, and one of them, the largest, takes what whole
+-- cents leave over: so no transfer and no export of a lot loses or makes a cent.
 select
     lot_key,
     basis_code,

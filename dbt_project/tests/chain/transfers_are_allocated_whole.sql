@@ -2,7 +2,8 @@
 -- made between the same roles.
 {% set cell = ['kind_code', 'payee_role_code', 'payer_role_code', 'value_basis_code', 'is_synthetic'] | join(', ') %}
 with booked as (
-    select {{ cell }}, {{ whole_cents('value_usd') }} as booked_cents, 0 as allocated_cents from {{ ref('fct_transfer') }}
+    select {{ cell }}, {{ whole_cents('value_usd') }} as booked_cents, 0 as allocated_cents
+    from {{ ref('fct_transfer') }}
     union all
     select {{ cell }}, {{ whole_cents('value_usd') }} as booked_cents, 0 as allocated_cents
     from {{ ref('int_lot__flows_imputed') }}
