@@ -44,8 +44,8 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone; TESTS="not faults" VENV=.venv-spark SPARK=1 runs what needs a browser, an office suite, root and
-# Java beside it, on the same house.
+# What needs Python alone; TESTS="not faults and not spark" runs what needs a browser, an office suite and root beside it, on the
+# same house.
 TESTS ?= not browser and not office and not system and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"

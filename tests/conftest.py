@@ -100,9 +100,11 @@ def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str
 def house(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The home of a house built from the sample with `antawasi run --sample`. Read it, do not change it.
 
-    Test processes that run side by side share one.
+    Test processes that run side by side share one; so do those that run one after the other with ANTAWASI_TEST_HOUSE, a
+    folder.
     """
-    root = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    own = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    root = Path(os.environ.get("ANTAWASI_TEST_HOUSE") or own)
     home = root / "house"
     with files.lock(root / "house.lock", "The house that tests share", wait_s=600):
         if not (home / "run.out").exists():
