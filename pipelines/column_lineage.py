@@ -7,7 +7,7 @@ or a contract changes: so they are kept beside the parsed project, and read agai
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +22,18 @@ SCHEMAS = ("staging", "publish")
 _TOLD = ("dagster/column_schema", "dagster/column_lineage")
 
 
-def with_lineage(events: Iterable[Any], run: DbtCliInvocation, kept: Path) -> Iterator[Any]:
+def with_lineage(
+    events: Iterable[Any], run: DbtCliInvocation, kept: Path, open_adapter: Callable[[], None]
+) -> Iterator[Any]:
     """The events of a build in their order; those of models of `SCHEMAS` with their columns and where these come from.
 
     Args:
         kept: file with what former builds read, which is written anew where it is not of this project.
+        open_adapter: called once, before the first column is read.
     """
     nodes, project = run.manifest["nodes"], _project()
     known = _read(kept, project)
-    count = len(known)
+    count, is_open = len(known), False
     for event in events:
         name = unique_id(event) if isinstance(event, dg.Output) else None
         if name is None or nodes.get(name, {}).get("schema") not in SCHEMAS:
@@ -38,6 +41,9 @@ def with_lineage(events: Iterable[Any], run: DbtCliInvocation, kept: Path) -> It
         elif name in known:
             yield event.with_metadata({**event.metadata, **known[name]})
         else:
+            if not is_open:
+                open_adapter()
+                is_open = True
             for told in DbtEventIterator(iter([event]), run).fetch_column_metadata():
                 if all(key in told.metadata for key in _TOLD):
                     known[name] = {key: told.metadata[key] for key in _TOLD}

@@ -72,18 +72,21 @@ class InstalledDbt(DbtCliResource):
         return Version(importlib.metadata.version("dbt-core"))
 
     def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        """Reads columns for lineage. The library takes the profile's database for a file and opens it read-only: here that
-        is the attached one."""
-        adapter = super()._initialize_dbt_core_adapter(args)
+        """None: what the library reads columns with takes three seconds to make, and most builds read none."""
+
+    def open_adapter(self, run: DbtCliInvocation) -> None:
+        """Let `run` read columns. The library takes the profile's database for a file and opens it read-only: here that is
+        the attached one."""
+        adapter = super()._initialize_dbt_core_adapter([])
         credentials = cast(Any, adapter.config.credentials)
         credentials.path = ":memory:"
         credentials.config_options.pop("access_mode", None)
         for attachment in credentials.attach:
             attachment.read_only = True
-        return adapter
+        run.adapter = adapter
 
 
-def dbt_resource() -> DbtCliResource:
+def dbt_resource() -> InstalledDbt:
     return InstalledDbt(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=str(dbt_docs.executable()))
 
 
@@ -94,7 +97,7 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
     @dbt_assets(manifest=manifest, project=project, dagster_dbt_translator=Translator(), name="dbt_models", pool=POOL)
     def models(
         context: dg.AssetExecutionContext,
-        dbt: DbtCliResource,
+        dbt: InstalledDbt,
         settings: dg.ResourceParam[Settings],
         reporter: dg.ResourceParam[Reporter],
     ) -> Iterator[Any]:
@@ -117,7 +120,9 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
                 told = list(run.stream())
                 if run.is_successful():
                     told = with_charts(settings, told)
-                yield from with_lineage(told, run, TARGET / "columns.json") if settings.column_lineage else told
+                if settings.column_lineage:
+                    told = with_lineage(told, run, TARGET / "columns.json", lambda: dbt.open_adapter(run))
+                yield from told
             finally:
                 release_build_file(run)
             if not run.is_successful():
@@ -154,12 +159,13 @@ def _with_chart(settings: Settings, event: dg.Output) -> dg.Output:
 
 def release_build_file(run: DbtCliInvocation) -> None:
     """Reading column metadata leaves dbt's connection open in this process, and with it the file's lock."""
+    if run.adapter is None:
+        return
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    if run.adapter is not None:
-        run.adapter.cleanup_connections()
-        with contextlib.suppress(Exception):  # nothing was opened: then there is nothing to close
-            DuckDBConnectionManager.env().close()
+    run.adapter.cleanup_connections()
+    with contextlib.suppress(Exception):  # nothing was opened: then there is nothing to close
+        DuckDBConnectionManager.env().close()
     DuckDBConnectionManager.close_all_connections()
     gc.collect()  # cursors of finished threads hold the file until they are collected
 

@@ -23,15 +23,17 @@ class Run:
 
 
 class Reader:
-    """What reads columns out of the SQL; counts what it is asked."""
+    """What reads columns out of the SQL, once its adapter is open; counts what it is asked."""
 
     asked: list[str]
+    is_open: bool
     told = TableMetadataSet(column_schema=SCHEMA, column_lineage=LINEAGE)
 
     def __init__(self, events, run):
         self.events = events
 
     def fetch_column_metadata(self):
+        assert Reader.is_open
         for event in self.events:
             Reader.asked.append(column_lineage.unique_id(event))
             yield event.with_metadata({**event.metadata, **Reader.told})
@@ -39,19 +41,26 @@ class Reader:
 
 @pytest.fixture
 def reader(monkeypatch):
-    Reader.asked, Reader.told = [], TableMetadataSet(column_schema=SCHEMA, column_lineage=LINEAGE)
+    Reader.asked, Reader.is_open, Reader.told = [], False, TableMetadataSet(column_schema=SCHEMA, column_lineage=LINEAGE)
     monkeypatch.setattr(column_lineage, "DbtEventIterator", Reader)
     return Reader
 
 
 def build(kept):
+    Reader.is_open = False
+
+    def open_adapter():
+        assert not Reader.is_open
+        Reader.is_open = True
+
     events = [dg.Output(None, metadata={"unique_id": f"model.{name}", "rows": 3}) for name in ("lots", "between")]
-    return list(column_lineage.with_lineage([*events, "a check"], Run(), kept))
+    return list(column_lineage.with_lineage([*events, "a check"], Run(), kept, open_adapter))
 
 
 def test_a_second_build_shows_the_same_without_reading(reader, tmp_path):
     first, second = build(tmp_path / "columns.json"), build(tmp_path / "columns.json")
     assert reader.asked == ["model.lots"]
+    assert not Reader.is_open  # the second time
     assert first[0].metadata == second[0].metadata
     assert second[0].metadata["dagster/column_lineage"].value == LINEAGE
     assert second[0].metadata["rows"].value == 3
