@@ -15,9 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks._measure import Runs, noise
 
 DOCS = Path(__file__).parent.parent / "docs"
+_TOLD = yaml.safe_load(Path(__file__).with_name("causes.yaml").read_text(encoding="utf-8"))
+#: (benchmark, promise) → why it is missed, by language.
+CAUSES = {(cause["benchmark"], cause["promise"]): cause for cause in _TOLD["missed"]}
 _LIBRARIES = ("duckdb", "polars", "pandas", "dbt-core", "dagster", "scipy", "lxml", "highspy")
 
 
@@ -114,8 +119,14 @@ def record(name: str, outcome: Outcome) -> None:
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     held[name] = outcome.as_json() | {"on": dt.date.today().isoformat(), **_machine()}
     path.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for words, page in ((_ENGLISH, "en/benchmarks.md"), (_SPANISH, "es/mediciones.md")):
-        (DOCS / page).write_text("\n".join(_page(held, words)) + "\n", encoding="utf-8")
+    for page, text in pages(held).items():
+        (DOCS / page).write_text(text, encoding="utf-8")
+
+
+def pages(held: Mapping[str, Any]) -> dict[str, str]:
+    """The page of each language, by its path in docs/, from what docs/benchmarks.json holds."""
+    words = {"en/benchmarks.md": _ENGLISH, "es/mediciones.md": _SPANISH}
+    return {page: "\n".join(_page(held, language)) + "\n" for page, language in words.items()}
 
 
 def _machine() -> dict[str, Any]:
@@ -141,9 +152,13 @@ def _read(path: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Words:
+    code: str
     intro: str
     goals: str
     goals_head: str
+    causes: str
+    no_cause: str
+    unmeasured: str
     kept: str
     missed: str
     head: str
@@ -154,21 +169,26 @@ class _Words:
 
 
 _ENGLISH = _Words(
+    code="en",
     intro="# Benchmarks\n\nWritten by `make bench-full`. Each candidate runs in a fresh process, "
     "in turn with the others; the table gives least / median / greatest of the rounds. Ratios of CPU within a round are what "
     "promises are judged by. A run that scatters (wall of the baseline by more than 1.5, a CPU ratio by more than 20 %) is "
     "marked noisy. The same as data: [benchmarks.json](../benchmarks.json).",
     goals="## All promises", goals_head="| benchmark | promise | wanted | reached | |", kept="kept", missed="**missed**",
+    causes="### What is missed, and why", no_cause="not looked into yet.", unmeasured="### Promised and not measured",
     head="| candidate | CPU s | wall s | peak MB | CPU ratio |", promises_head="| promise | wanted | reached | |",
     noisy="Noisy", growth="Growth: {what}: {points}; CPU grows as size to the power of {exponent}.", on="Measured",
 )  # fmt: skip
 _SPANISH = _Words(
+    code="es",
     intro="# Mediciones\n\nEscritas por `make bench-full`. Cada candidato corre en un proceso "
     "nuevo, por turnos con los demás; la tabla da mínimo / mediana / máximo de las rondas. Las promesas se juzgan por la razón "
     "de CPU dentro de una ronda. Una corrida que varía (tiempo de la base por más de 1,5, una razón de CPU por más de 20 %) se "
     "marca como ruidosa. Los nombres de candidatos y promesas son los del código, en inglés. Lo mismo como datos: "
     "[benchmarks.json](../benchmarks.json).",
     goals="## Todas las promesas", goals_head="| medición | promesa | pedido | alcanzado | |", kept="cumplida",
+    causes="### Lo que no se cumple, y por qué", no_cause="todavía no examinado.",
+    unmeasured="### Prometido y no medido",
     missed="**no cumplida**", head="| candidato | CPU s | tiempo s | memoria MB | razón de CPU |",
     promises_head="| promesa | pedido | alcanzado | |", noisy="Ruidosa",
     growth="Crecimiento: {what}: {points}; la CPU crece como el tamaño a la potencia {exponent}.", on="Medido",
@@ -179,11 +199,21 @@ def _page(held: Mapping[str, Any], words: _Words) -> list[str]:
     lines = [words.intro, "", words.goals, "", words.goals_head, "|---|---|---|---|---|"]
     for outcome in held.values():
         lines += [f"| {outcome['title']} {_row(promise, words)}" for promise in outcome["promises"]]
+    lines += ["", words.causes, ""]
+    for name, promise in missed(held):
+        why = CAUSES[name, promise][words.code] if (name, promise) in CAUSES else words.no_cause
+        lines.append(f"- {held[name]['title']}: {promise}. {why}")
+    lines += ["", words.unmeasured, "", *(f"- {told[words.code]}" for told in _TOLD["unmeasured"])]
     for outcome in held.values():
         lines += ["", *_lines(outcome, words), ""]
         versions = ", ".join(f"{name} {version}" for name, version in outcome["versions"].items())
         lines.append(f"{words.on}: {outcome['on']}, {outcome['machine']}; {versions}.")
     return lines
+
+
+def missed(held: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(benchmark, promise) of every promise that is not kept."""
+    return [(name, p["what"]) for name, outcome in held.items() for p in outcome["promises"] if not p["kept"]]
 
 
 def _lines(outcome: Mapping[str, Any], words: _Words) -> list[str]:
