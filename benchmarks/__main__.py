@@ -38,7 +38,7 @@ _FULL: dict[str, _Benchmark] = {
     "registry": lambda: registry_history.run(rows=90_000, rounds=5),
     "registry-growth": lambda: registry_history.growth((1, 12, 36), rows=90_000),
     "genealogy-1-million": lambda: genealogy.run(lots=1_000_000, rounds=5),
-    # pandas, SQLite and scipy at a million: they would take four hours at ten
+    # pandas, SQLite and scipy at a million: they would take an hour more at ten
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5, others=("polars",)),
     "genealogy-growth": lambda: genealogy.growth((1_000_000, 10_000_000, 50_000_000), in_little_memory=50_000_000),
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,18 +31,28 @@ _MEMORY_LIMIT = "2GB"
 
 
 def prepare(folder: Path) -> None:
-    """The build file with lots and edges, the same as Parquet, and the statements that dbt sends."""
-    import duckdb
+    """The build file with lots and edges, the same as Parquet for libraries that read it, and the statements that dbt sends.
 
+    These follow from how many levels a graph has, which is the same at every size: a small one tells them.
+    """
     build_db = folder / "build.duckdb"
-    lots = int((folder / "lots.txt").read_text())
-    with duckdb.connect(str(build_db), config=_FORMAT) as connection:
-        connection.execute(_GRAPH.replace("$ore", str(int(lots / 1.8))))
-        for table in ("ledger", "edges"):
-            connection.execute(f"COPY intermediate.int_lot__{table} TO '{folder}/{table}.parquet'")
-    shutil.copyfile(build_db, folder / "before")
+    _write_graph(build_db, 10_000)
     (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, ["int_lot__genealogy"])))
     build_db.unlink()
+    _write_graph(folder / "before", int((folder / "lots.txt").read_text()))
+    if json.loads((folder / "others.json").read_text()):
+        import duckdb
+
+        with duckdb.connect(str(folder / "before"), read_only=True) as connection:
+            for table in ("ledger", "edges"):
+                connection.execute(f"COPY intermediate.int_lot__{table} TO '{folder}/{table}.parquet'")
+
+
+def _write_graph(database: Path, lots: int) -> None:
+    import duckdb
+
+    with duckdb.connect(str(database), config=_FORMAT) as connection:
+        connection.execute(_GRAPH.replace("$ore", str(int(lots / 1.8))))
 
 
 _GRAPH = """
@@ -189,6 +198,7 @@ def growth(sizes: tuple[int, ...], in_little_memory: int | None = None) -> Outco
         with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
             folder = Path(root)
             (folder / "lots.txt").write_text(str(lots))
+            (folder / "others.json").write_text("[]")
             run_once(_candidate("prepare", folder))
             seen[lots] = Runs((run_once(_candidate("little" if lots == in_little_memory else "ours", folder)),))
     outcome = grown("Genealogy as lots grow", "lots decomposed", seen)

@@ -90,7 +90,8 @@
         select
             arcs.to_node as node,
             parts.origin,
-            sum(cast(round(arcs.copper_g * 1e6 * parts.share_frac) as bigint)) as copper_ug
+            -- in 64 bits, which a lot of nine million tonnes of copper would not fill: sums are of 128
+            cast(sum(cast(round(arcs.copper_g * 1e6 * parts.share_frac) as bigint)) as bigint) as copper_ug
         from " ~ arcs ~ " as arcs
         inner join lot_ready as ready on arcs.to_node = ready.node
         inner join lot_parts as parts on arcs.from_node = parts.node
@@ -99,7 +100,7 @@
         select
             nodes.node,
             nodes.node as origin,
-            (max(nodes.copper_g) - sum(arcs.copper_g)) * 1000000 as copper_ug
+            cast((max(nodes.copper_g) - sum(arcs.copper_g)) * 1000000 as bigint) as copper_ug
         from " ~ arcs ~ " as arcs
         inner join lot_ready as ready on arcs.to_node = ready.node
         inner join lot_nodes as nodes on arcs.to_node = nodes.node
@@ -110,7 +111,7 @@
         select
             taken.node,
             taken.origin,
-            taken.copper_ug,
+            taken.copper_ug = totals.most_ug as is_largest,
             totals.lot_copper_g,
             cast(taken.copper_ug as double) / totals.copper_ug as share_frac
         from lot_taken as taken
@@ -118,8 +119,11 @@
             select
                 lots.node,
                 lots.copper_ug,
+                lots.most_ug,
                 nodes.copper_g as lot_copper_g
-            from (select node, sum(copper_ug) as copper_ug from lot_taken group by node) as lots
+            from (
+                select node, sum(copper_ug) as copper_ug, max(copper_ug) as most_ug from lot_taken group by node
+            ) as lots
             inner join lot_nodes as nodes on lots.node = nodes.node
         ) as totals on taken.node = totals.node") -%}
     {%- do add_to_working_table('lot_parts', "
@@ -136,8 +140,8 @@
             select
                 node,
                 max(lot_copper_g) - sum(cast(floor(lot_copper_g * share_frac) as bigint)) as left_over_g,
-                -- the largest, on ties the first: nodes are less than 2^32
-                max_by(origin, cast(copper_ug as decimal(38, 0)) * 4294967296 - origin) as origin
+                -- on ties the first
+                min(case when is_largest then origin end) as origin
             from lot_shared
             group by node
         ) as firsts on shared.node = firsts.node") -%}

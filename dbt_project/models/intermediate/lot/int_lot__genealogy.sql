@@ -6,7 +6,6 @@
 with cuts as (
     select
         node,
-        node as origin,
         sum(copper_g) as copper_g
     from lot_cuts
     group by node
@@ -17,9 +16,9 @@ select
     origins.lot_key as origin_lot_key,
     parts.copper_g,
     parts.share_frac,
-    cast(coalesce(cuts.copper_g, 0) as bigint) as not_followed_g,
+    cast(coalesce(case when parts.node = parts.origin then cuts.copper_g end, 0) as bigint) as not_followed_g,
     lots.is_synthetic
 from lot_parts as parts
 inner join lot_nodes as lots on parts.node = lots.node
 inner join lot_nodes as origins on parts.origin = origins.node
-left join cuts on parts.node = cuts.node and parts.origin = cuts.origin
+left join cuts on parts.node = cuts.node
