@@ -41,7 +41,11 @@ class Reader:
 
 @pytest.fixture
 def reader(monkeypatch):
-    Reader.asked, Reader.is_open, Reader.told = [], False, TableMetadataSet(column_schema=SCHEMA, column_lineage=LINEAGE)
+    Reader.asked, Reader.is_open, Reader.told = (
+        [],
+        False,
+        TableMetadataSet(column_schema=SCHEMA, column_lineage=LINEAGE),
+    )
     monkeypatch.setattr(column_lineage, "DbtEventIterator", Reader)
     return Reader
 
