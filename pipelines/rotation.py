@@ -184,7 +184,7 @@ def _pairs_of_file(settings: Settings, twin: Settings, table: str, sha256: str) 
 
 
 def _require_same_figures(settings: Settings, twin: Settings) -> None:
-    with warehouse.connect(":memory:") as connection:
+    with warehouse.connect_in_memory(warehouse.spill_of(twin.analysts_db)) as connection:
         for name, zone in (("before", settings), ("after", twin)):
             path = str(zone.analysts_db.resolve()).replace("'", "''")
             connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,10 +93,22 @@ def pin(lake_root: Path) -> Pin:
 
 
 @contextlib.contextmanager
-def connect(path: Path | str, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A short DuckDB connection without network extensions; closed at the end, also after an error."""
-    config = OFFLINE if read_only else OFFLINE | _OWN_FORMAT
-    connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    with _connect(str(path), read_only, OFFLINE if read_only else OFFLINE | _OWN_FORMAT) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def connect_in_memory(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same without a file of its own. `spill`: a folder, made only for what does not fit into memory."""
+    with _connect(":memory:", False, OFFLINE | _OWN_FORMAT | {"temp_directory": str(spill)}) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _connect(path: str, read_only: bool, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(path, read_only=read_only, config=config)
     try:
         yield connection
     finally:
@@ -114,6 +127,7 @@ def mount(settings: Settings, pinned: Pin, wait_s: float = 120) -> None:
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     _built_path(settings).unlink(missing_ok=True)
     _wait_for_build_file(settings, wait_s)
+    shutil.rmtree(spill_of(settings.build_db), ignore_errors=True)  # of a build that was killed
     with connect(settings.build_db) as connection:
         for table, paths in pinned.tables.items():
             listed = ", ".join(_literal(str(p)) for p in paths)
@@ -150,6 +164,11 @@ def _wait_for_build_file(settings: Settings, wait_s: float) -> None:
                     f"{settings.analysts_db.name}; close the other program and run again."
                 ) from error
         time.sleep(0.5)
+
+
+def spill_of(database: Path) -> Path:
+    """The folder beside a DuckDB file for what does not fit into memory: DuckDB's own name for it, also in dbt's profile."""
+    return database.with_name(f"{database.name}.tmp")
 
 
 def discard_build(settings: Settings) -> None:
@@ -226,7 +245,7 @@ def write_analysts_copy(settings: Settings, pinned: Pin, manifest: dict[str, Any
 
 
 def _fill(tmp: Path, build_db: Path, tables: list[tuple[str, str]], pinned: Pin, manifest: dict[str, Any]) -> None:
-    with connect(":memory:") as connection:
+    with connect_in_memory(spill_of(tmp)) as connection:
         connection.execute(f"ATTACH {_literal(str(build_db))} AS build (READ_ONLY)")
         connection.execute(f"ATTACH {_literal(str(tmp))} AS copy (STORAGE_VERSION '{STORAGE_VERSION}')")
         for schema in sorted({schema for schema, _ in tables} | {"meta"}):

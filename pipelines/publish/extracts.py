@@ -11,7 +11,7 @@ import xlsxwriter
 from pipelines import contracts
 from pipelines.contracts import TableContract
 from pipelines.errors import PublishRefused
-from pipelines.warehouse import STORAGE_VERSION, connect
+from pipelines.warehouse import STORAGE_VERSION, connect, connect_in_memory, spill_of
 
 XLSX_MAX_ROWS = 1_048_575
 SYNTHETIC_NOTE = "DATOS SIMULADOS, NO MEDIDOS / SIMULATED DATA, NOT MEASURED"
@@ -137,7 +137,7 @@ def _lines(sheet, lines: list[str], wrap) -> None:
 
 def write_public_db(tables: dict[str, pl.DataFrame], target: Path) -> None:
     """One DuckDB file, created empty and filled with the published tables only, readable by DuckDB 1.2 to 2.0."""
-    with connect(":memory:") as connection:
+    with connect_in_memory(spill_of(target)) as connection:
         connection.execute("SET threads = 1")
         # DuckDB packs whatever memory holds in the place of a missing value: never the same file, and who knows what in it.
         connection.execute("SET force_compression = 'uncompressed'")

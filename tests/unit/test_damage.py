@@ -76,3 +76,23 @@ def test_every_library_that_tells_a_full_disk_is_understood():
     assert files.is_full_disk(RuntimeError("IO Error: Could not write file: No space left on device"))
     assert files.is_full_disk(RuntimeError("(sqlite3.OperationalError) database or disk is full"))
     assert not files.is_full_disk(RuntimeError("Binder Error")) and not files.is_full_disk(PermissionError(13, "no"))
+
+
+def test_what_a_killed_build_put_beside_its_file_is_removed(settings, zones, taken):
+    pinned = warehouse.pin(zones.lake)
+    warehouse.mount(settings, pinned)
+    left = warehouse.spill_of(settings.build_db) / "duckdb_temp_storage-0.tmp"
+    left.parent.mkdir()
+    left.write_bytes(b"x")
+    warehouse.mount(settings, pinned)
+    assert not left.parent.exists()
+
+
+def test_what_does_not_fit_into_memory_is_put_where_it_is_told_and_taken_away(tmp_path, monkeypatch):
+    (tmp_path / "started_from").mkdir()
+    monkeypatch.chdir(tmp_path / "started_from")
+    with warehouse.connect_in_memory(tmp_path / "spill") as connection:
+        connection.execute("SET memory_limit = '60MB'")
+        connection.execute("CREATE TABLE texts AS SELECT md5(i::VARCHAR) AS text FROM range(3_000_000) AS r(i)")
+        assert list((tmp_path / "spill").iterdir())
+    assert not (tmp_path / "spill").exists() and not list((tmp_path / "started_from").iterdir())
