@@ -40,7 +40,7 @@ _FULL: dict[str, _Benchmark] = {
     "genealogy-1-million": lambda: genealogy.run(lots=1_000_000, rounds=5),
     # pandas, SQLite and scipy at a million: they would take an hour more at ten
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5, others=("polars",)),
-    "genealogy-growth": lambda: genealogy.growth((1_000_000, 10_000_000, 50_000_000), in_little_memory=50_000_000),
+    "genealogy-growth": lambda: genealogy.growth((1_000_000, 3_000_000, 10_000_000), in_little_memory=50_000_000),
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
     "chain-growth": lambda: chain.growth((20_000, 200_000)),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 from pipelines import files
-from pipelines.settings import DBT_DIR, SAMPLE_DIR
+from pipelines.settings import SAMPLE_DIR
 from tests.conftest import antawasi
+from tests.dbt_runs import dbt
 
 
 @pytest.fixture(scope="session")
@@ -56,15 +54,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, st
 
 def dbt_compile(target: Path, *arguments: str) -> str:
     """What `dbt compile` prints, for a database in memory."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "compile", "--no-introspect", "--project-dir", str(DBT_DIR),
-            "--profiles-dir", str(DBT_DIR), "--target-path", str(target), *arguments,
-        ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": ":memory:"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return _in_memory(done.stdout)
+    return _in_memory(dbt("--quiet", "compile", "--no-introspect", *arguments, target=target))
 
 
 def _in_memory(sql: str) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.settings import DBT_DIR
+from tests.dbt_runs import dbt
 
 LEVELS, WIDTH = 12, 25
 
@@ -68,14 +65,7 @@ def _genealogy(
             "INSERT INTO intermediate.int_lot__edges VALUES (?, ?, ?, false)",
             [(f, t, grams) for (f, t), grams in edges.items()],
         )
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "run", "--select", "int_lot__genealogy",
-            "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(folder / "target"),
-        ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": str(database)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    dbt("--quiet", "run", "--select", "int_lot__genealogy", target=folder / "target", database=database)
     made: dict[str, dict[str, tuple[int, float]]] = defaultdict(dict)
     with duckdb.connect(str(database), read_only=True) as connection:
         for lot, origin, grams, share in connection.execute(

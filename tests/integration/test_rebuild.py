@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from pipelines.settings import DBT_DIR
+from tests.dbt_runs import dbt
 from tests.faults.houses import tables
 
 
@@ -16,15 +13,7 @@ def test_every_table_comes_out_the_same_when_built_again(house: Path, tmp_path: 
     first = (house / "warehouse" / "antawasi.duckdb").resolve()
     again = tmp_path / "build.duckdb"
     shutil.copyfile(first, again)
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("dbt")), "--quiet", "run", "--exclude", "source:*+1",
-            "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(tmp_path / "target"),
-            "--log-path", str(tmp_path / "logs"),
-        ],
-        env=os.environ | {"ANTAWASI_BUILD_DB": str(again)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    dbt("--quiet", "run", "--exclude", "source:*+1", target=tmp_path / "target", database=again)
     before, after = tables(first), tables(again)
     assert len(before) > 200
     assert [name for name in before if before[name] != after.get(name)] == []

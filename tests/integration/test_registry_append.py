@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from pipelines import contracts, warehouse
 from pipelines.settings import DBT_DIR, Settings
 from pipelines.sources import reinfo
+from tests.dbt_runs import remember
 
 #: Runs dbt and dies at the first statement that begins so, for the model of this name.
 DYING = """
@@ -66,6 +67,7 @@ class Warehouse:
             "--quiet", "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR),
             "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
         ]  # fmt: skip
+        remember(folder / "target")
         self.manifest: Manifest = dbtRunner().invoke(["parse", *self._arguments]).result
 
     def clear(self) -> None:

@@ -7,6 +7,8 @@ import os
 import threading
 import time
 
+import duckdb
+from dbt.adapters.duckdb.environments import Environment
 from dbt.config.runtime import load_profile
 from dbt.flags import set_from_args
 from dbt_common.context import set_invocation_context
@@ -42,9 +44,17 @@ def test_runs_at_once_parse_once_and_read_it_whole(tmp_path, monkeypatch):
     assert read == ["{}"] * 3 and parsed == [1]
 
 
-def test_dbt_puts_what_does_not_fit_into_memory_beside_the_build_file(tmp_path, monkeypatch):
-    monkeypatch.setenv("ANTAWASI_BUILD_DB", str(tmp_path / "build.duckdb"))
+def test_dbt_builds_in_the_file_of_the_house_by_a_profile_that_is_the_same_for_all(tmp_path, monkeypatch):
     set_invocation_context(os.environ)
     set_from_args(argparse.Namespace(profiles_dir=str(DBT_DIR)), None)
-    options = load_profile(str(DBT_DIR), {}, target_override="duckdb").credentials.config_options
-    assert options["temp_directory"] == str(spill_of(tmp_path / "build.duckdb"))
+    seen = []
+    for name in ("one", "other"):
+        build_db = tmp_path / f"{name}.duckdb"
+        monkeypatch.setenv("ANTAWASI_BUILD_DB", str(build_db))
+        credentials = load_profile(str(DBT_DIR), {}, target_override="duckdb").credentials
+        seen.append(list(credentials.connection_info()))  # what dbt compares
+        with Environment.initialize_db(credentials, Environment.initialize_plugins(credentials)) as connection:
+            connection.execute("CREATE TABLE build.told AS SELECT current_setting('temp_directory') AS spill")
+        with duckdb.connect(str(build_db), read_only=True) as connection:
+            assert connection.execute("FROM told").fetchall() == [(str(spill_of(build_db)),)]
+    assert seen[0] == seen[1]
