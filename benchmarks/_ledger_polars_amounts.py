@@ -26,8 +26,6 @@ LOT_KIND = pl.Enum(["PIT", "LOAD", "PRODUCT", "TAILINGS", "UNACCOUNTED"])
 CODE = pl.Categorical()
 
 PPM = 10**6
-#: Above so many units DuckDB takes a decimal for a DOUBLE in two parts.
-_EXACT_DOUBLE = 2**53
 
 
 def code(value: str) -> pl.Expr:
@@ -64,11 +62,8 @@ def worth_uusd(copper_g: pl.Expr, uusd_per_t: pl.Expr) -> pl.Expr:
 
 
 def double(amount: pl.Expr, scale: int) -> pl.Expr:
-    """A decimal's DOUBLE, to the last bit DuckDB's."""
-    size, power = amount.abs(), 10**scale
-    whole_and_rest = (size // power).cast(pl.Float64) + (size % power).cast(pl.Float64) / power
-    far = pl.when(amount < 0).then(-whole_and_rest).otherwise(whole_and_rest)
-    return pl.when(size <= _EXACT_DOUBLE).then(amount.cast(pl.Float64) / power).otherwise(far)
+    """A decimal's DOUBLE: by way of the decimal, since polars divides a column by one number with its reciprocal."""
+    return (amount.cast(pl.Decimal(38, 0)) * pl.lit(Decimal(1).scaleb(-scale))).cast(pl.Float64)
 
 
 def quotient(over: pl.Expr, under: pl.Expr, scale: int) -> pl.Expr:
