@@ -7,8 +7,8 @@ are copies of it under other lot codes and paper numbers, with the same parties,
 registry's files are given the keys of those on the papers, so that every lot has a state to be looked up on its day.
 
 `dbt` builds the ledger's models with all tests that these and their inputs suffice for; `statements` runs the very SQL of
-the models in one DuckDB process; `by hand` (ledger.sql) makes the four tables alone, and so does `polars`, from its inputs as
-Parquet and to Parquet. All have to give the same rows.
+the models in one DuckDB process; `by hand` (ledger.sql) makes the four tables alone, and so do `polars` and `pandas`, from its
+inputs as Parquet and to Parquet. All have to give the same rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FORMAT = {"storage_compatibility_version": "v1.5.0"}
 
 TABLES = ("fct_transfer", "fct_lot_value_bridge", "fct_lot_link_margin", "mart_value_chain_margin")
 #: Candidates that write Parquet.
-_FRAMES = ("polars",)
+_FRAMES = ("polars", "pandas")
 _MODELS = (
     "int_transfer__observed", "int_transfer__expected", "int_transfer__unobserved", "int_lot__measures",
     "int_transfer__based", "int_transfer__ratios", "int_transfer__imputed", "int_lot__shares",
@@ -157,10 +157,16 @@ def by_hand(folder: Path) -> None:
 
 
 def in_polars(folder: Path) -> None:
-    # only where it is wanted: polars takes most of a second to import
+    # only where it is wanted: polars and pandas take most of a second to import
     from benchmarks._ledger_polars import polars_ledger
 
     polars_ledger(folder)
+
+
+def in_pandas(folder: Path) -> None:
+    from benchmarks._ledger_pandas import pandas_ledger
+
+    pandas_ledger(folder)
 
 
 def compare(folder: Path) -> None:
@@ -217,6 +223,7 @@ def run(lots: int, rounds: int) -> Outcome:
             [
                 Target("CPU of dbt with its tests / the script by hand", ratio(dbt, hand), most=1.35),
                 Target("wall of polars / ours", ratio(figures["polars"], dbt, "wall_s"), least=1),
+                Target("wall of pandas / ours", ratio(figures["pandas"], dbt, "wall_s"), least=2.5),
             ],
             baseline="by hand",
         )
@@ -234,6 +241,7 @@ if __name__ == "__main__":
             "dbt": dbt_build,
             "hand": by_hand,
             "polars": in_polars,
+            "pandas": in_pandas,
             "compare": compare,
         },
         run,
