@@ -103,19 +103,19 @@ def _signed(a, b, by, up_where) -> np.ndarray:
     is_negative = (np.where(is_known, a, 0) < 0) ^ (np.where(is_known, b, 0) < 0)
     divisor = np.where(is_known, by, 1).astype(np.int64)
     quotient, rest = divided(size_a, size_b, divisor)
-    size = quotient + up_where(rest, divisor, is_negative)
+    size = quotient + up_where(rest, divisor)
     found = np.where(is_negative, -size, size)
     return found if is_known.all() else np.where(is_known, found, np.nan)
 
 
 def rounded(a, b, by) -> np.ndarray:
     """`a * b / by`, halves away from zero."""
-    return _signed(a, b, by, lambda rest, divisor, _: 2 * rest >= divisor)
+    return _signed(a, b, by, lambda rest, divisor: 2 * rest >= divisor)
 
 
 def part(whole, share, total) -> np.ndarray:
     """`whole * share / total` towards zero."""
-    return _signed(whole, share, total, lambda rest, _, __: np.zeros(len(rest), dtype=np.int64))
+    return _signed(whole, share, total, lambda _, __: 0)
 
 
 def worth_uusd(copper_g, uusd_per_t) -> np.ndarray:
@@ -124,14 +124,11 @@ def worth_uusd(copper_g, uusd_per_t) -> np.ndarray:
 
 def _bound(ratio_ppm, base, upwards: bool) -> np.ndarray:
     """In cents, outwards, of a bound at ten decimals."""
-    ten = rounded(ratio_ppm, base, 100)
-    whole = np.where(known(ten), ten, 0).astype(np.int64)
-    cents = -(-whole // 10**8) if upwards else whole // 10**8
-    return np.where(known(ten), cents, np.nan)
-
-
-def to_cents(ratio_ppm, base) -> np.ndarray:
-    return rounded(ratio_ppm, base, 10**10)
+    is_known = known(ratio_ppm) & known(base)
+    # whole numbers throughout: ten decimals of a value may be more than a float64 holds
+    ten = rounded(np.where(is_known, ratio_ppm, 0), np.where(is_known, base, 0), 100)
+    cents = -(-ten // 10**8) if upwards else ten // 10**8
+    return np.where(is_known, cents, np.nan)
 
 
 def bounds_cents(cents, low_ppm, high_ppm, base_low, base_high) -> tuple[np.ndarray, np.ndarray]:

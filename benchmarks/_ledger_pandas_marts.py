@@ -38,7 +38,8 @@ def bridge_of(
     export = flows[flows["kind"] == code("EXPORT")]
     is_observed = export["basis"] == code("observed")
     fob = pd.DataFrame({
-        "fob": export[is_observed].groupby("origin")["cents"].sum(), "guessed": export[~is_observed].groupby("origin")["cents"].sum(),
+        "fob": export[is_observed].groupby("origin")["cents"].sum(),
+        "guessed": export[~is_observed].groupby("origin")["cents"].sum(),
         "fob_low": export.groupby("origin")["low"].sum(), "fob_high": export.groupby("origin")["high"].sum(),
     })  # fmt: skip
     listed = read(folder, "reference.lot_missing_codes", ("missing_code",), ("rank", "breaks_bridge"))
@@ -90,7 +91,8 @@ def write_bridge(folder: Path, bridge: pd.DataFrame) -> None:
         "fob_high_usd": b["fob_high"],
     }  # fmt: skip
     tonnes = {
-        "reference_copper_usd_per_t": "copper_uusd_per_t", "mass_wmt": "wet_g", "mass_dmt": "dry_g", "copper_t": "copper_g",
+        "reference_copper_usd_per_t": "copper_uusd_per_t", "mass_wmt": "wet_g", "mass_dmt": "dry_g",
+        "copper_t": "copper_g",
         "payable_copper_t": "payable_g",
     }  # fmt: skip
     coded = {
@@ -135,14 +137,17 @@ def write_margins(folder: Path, lots: Lots, links: pd.DataFrame, bridge: pd.Data
     lot = lots.frame.iloc[links["origin"]]
     margin = double(links["margin"], 2)
     usd = {
-        "revenue_usd": "revenue", "purchases_usd": "purchases", "gross_margin_usd": "margin", "gross_margin_low_usd": "low",
-        "gross_margin_high_usd": "high", "net_margin_high_usd": "high", "observed_usd": "observed", "modelled_usd": "modelled",
+        "revenue_usd": "revenue", "purchases_usd": "purchases", "gross_margin_usd": "margin",
+        "gross_margin_low_usd": "low",
+        "gross_margin_high_usd": "high", "net_margin_high_usd": "high", "observed_usd": "observed",
+        "modelled_usd": "modelled",
         "imputed_usd": "imputed",
     }  # fmt: skip
     none = pa.nulls(len(links), pa.decimal128(18, 2))
     share = quotient(double(links["observed"], 0), double(links["turnover"], 0), 6)
     write(folder, "fct_lot_link_margin", {
-        "lot_key": lot["lot_key"], "is_synthetic": lot["is_synthetic"], "link_code": CODES.text(links["link"].to_numpy()),
+        "lot_key": lot["lot_key"], "is_synthetic": lot["is_synthetic"],
+        "link_code": CODES.text(links["link"].to_numpy()),
         "direct_cost_usd": none, "net_margin_low_usd": none,
         **{name: as_decimal(links[of], 2) for name, of in usd.items()},
         "gross_margin_usd_per_t": as_decimal(quotient(margin, double(of_bridge["copper_g"], 6), 4), 4),
@@ -161,9 +166,11 @@ def write_chain(folder: Path, links: pd.DataFrame, bridge: pd.DataFrame) -> None
         month=bridge["first_date"].to_numpy().astype("datetime64[M]").astype("datetime64[s]"),
         department_code=department,
     )
-    is_complete = lots["is_complete"].to_numpy()
-    complete = {name: bridge[name].where(is_complete) for name in ("copper", "payable", "fob")}
-    by_place = lots.assign(**complete, one=1).groupby(_PLACE, sort=False, dropna=False)
+    # a lot without a day has no place
+    lots = lots[lots["month"].notna()]
+    of_bridge = bridge.loc[lots.index]
+    complete = {name: of_bridge[name].where(lots["is_complete"]) for name in ("copper", "payable", "fob")}
+    by_place = lots.assign(**complete, one=1).groupby(_PLACE, sort=False)
     cells = by_place[["copper_g", "dry_g", *complete]].sum(min_count=1)
     cells = cells.assign(
         cell_lot_count=by_place["one"].sum(), complete_lot_count=by_place["is_complete"].sum()

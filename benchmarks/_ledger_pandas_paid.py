@@ -36,8 +36,8 @@ class Lots:
         self.folder = folder
         frame = read(
             folder, "marts.dim_lot",
-            ("lot_kind_code", "product_form_code", "operator_key", "reinfo_key", "origin_ubigeo_code", "department_code",
-             "plant_key"),
+            ("lot_kind_code", "product_form_code", "operator_key", "reinfo_key", "origin_ubigeo_code",
+             "department_code", "plant_key"),
             ("lot_key", "is_synthetic", "first_date", "mass_wmt", "mass_dmt", "cu_pct", "copper_g", "is_origin"),
         )  # fmt: skip
         keys = frame["lot_key"].array.__arrow_array__().combine_chunks()
@@ -82,11 +82,13 @@ def paid_on(folder: Path, lots: Lots) -> pd.DataFrame:
 def _implied(folder: Path, lots: Lots) -> pd.DataFrame:
     frame = read(
         folder, "intermediate.int_transfer__implied",
-        ("kind_code", "payee_key", "payer_key", "invoicing_party_key", "operator_key", "reinfo_key", "product_form_code",
-         "sheet_code", "haul_key", "why_code"),
+        ("kind_code", "payee_key", "payer_key", "invoicing_party_key", "operator_key", "reinfo_key",
+         "product_form_code", "sheet_code", "haul_key", "why_code"),
         ("lot_key", "expected_date", "mass_wmt", "mass_dmt", "cu_pct", "copper_g", "sheet_value_usd", "sheet_id",
          "ticket_id", "is_synthetic"),
-    ).rename(columns={"mass_wmt": "wet_g", "mass_dmt": "dry_g", "sheet_value_usd": "sheet", "product_form_code": "form"})  # fmt: skip
+    )  # fmt: skip
+    named = {"mass_wmt": "wet_g", "mass_dmt": "dry_g", "sheet_value_usd": "sheet", "product_form_code": "form"}
+    frame = frame.rename(columns=named)
     return frame.assign(at=lots.places(frame), sold_to=_sold_to(frame))
 
 
@@ -102,8 +104,8 @@ def _vouched(folder: Path, lots: Lots) -> pd.DataFrame:
     frame = read(
         folder, "intermediate.int_transfer__vouchers",
         ("kind_code", "part_code", "haul_key", "method_code", "issuer_key", "payer_key", "payee_key", "currency_code"),
-        ("transfer_key", "document_key", "lot_key", "match_score", "issue_date", "net_amount", "value_usd", "quantity_t",
-         "is_synthetic"),
+        ("transfer_key", "document_key", "lot_key", "match_score", "issue_date", "net_amount", "value_usd",
+         "quantity_t", "is_synthetic"),
     )  # fmt: skip
     transfer, _ = pd.factorize(frame["transfer_key"])
     document = pc.rank(frame["document_key"].array.__arrow_array__()).to_numpy()
@@ -157,10 +159,10 @@ def _observed(folder: Path, lots: Lots, implied: pd.DataFrame) -> pd.DataFrame:
         "implied": i, "transfer_key": take(vouched["transfer_key"], v),
         **{name: either(name) for name in ("kind_code", "payee_key", "haul_key", "invoicing_party_key")},
         "at": np.where(is_vouched, vouched["at"].to_numpy()[v], implied["at"].to_numpy()[i]),
-        "is_synthetic": np.where(is_vouched, vouched["is_synthetic"].to_numpy()[v], implied["is_synthetic"].to_numpy()[i]),
+        "is_synthetic": np.where(is_vouched, take(vouched["is_synthetic"], v), take(implied["is_synthetic"], i)),
         "payer_key": np.where(is_vouched, take(vouched["payer_key"], v), take(implied["payer_key"], i)),
-        **took(implied, i, "operator_key", "reinfo_key", "expected_date", "form", "wet_g", "dry_g", "cu_pct", "copper_g",
-               "sheet_code", "sheet_id", "sheet", "ticket_id"),
+        **took(implied, i, "operator_key", "reinfo_key", "expected_date", "form", "wet_g", "dry_g", "cu_pct",
+               "copper_g", "sheet_code", "sheet_id", "sheet", "ticket_id"),
         **took(vouched, v, "voucher", "value_pen", "first_date", "last_date", "invoice_key", "match_score",
                "has_adjustment"),
         "voucher_count": np.where(is_vouched, take(vouched["voucher_count"], v), 0).astype(np.int64),

@@ -63,7 +63,8 @@ def cells(seen: pd.DataFrame, reference: Reference, amount_scale: int) -> pd.Dat
     amount, base = (np.add.reduceat(counted[name].to_numpy(), starts) for name in ("amount", "base"))
     central = quotient(double(amount, amount_scale), double(base, 6), 6)
     found = found.assign(
-        seen_count=seen_count, tail=tail, least=np.minimum.reduceat(ratio, starts), most=np.maximum.reduceat(ratio, starts),
+        seen_count=seen_count, tail=tail, least=np.minimum.reduceat(ratio, starts),
+        most=np.maximum.reduceat(ratio, starts),
         tail_low=least(upto >= tail[cell]), tail_high=least(upto >= (seen_count - tail + 1)[cell]),
         central_ppm=central,
     )  # fmt: skip
@@ -76,7 +77,8 @@ def _counted(seen: pd.DataFrame, amount_scale: int) -> pd.DataFrame:
     by, sums = ["kind_code", "base_code", "is_synthetic", "ratio"], ["ratio_count", "amount", "base"]
     level = told[["kind_code", "base_code", "is_synthetic"]].assign(
         ratio=quotient(double(told["amount"], amount_scale), double(told["base"], 6), _RATIO_SCALE).astype(np.int64),
-        ratio_count=told["row_weight"].astype(np.int64), amount=told["amount"].astype(np.int64), base=told["base"].astype(np.int64),
+        ratio_count=told["row_weight"].astype(np.int64), amount=told["amount"].astype(np.int64),
+        base=told["base"].astype(np.int64),
         **{name: np.where(told[name] < 0, code(""), told[name]).astype(np.int32) for name in FEATURES},
     )  # fmt: skip
     levels = []

@@ -110,7 +110,8 @@ def shared(amounts: pd.DataFrame, shares: Shares) -> pd.DataFrame:
     one = whole[alone].assign(origin=coalesce(whole["largest"], whole["holder"] // 2)[alone].astype(np.int64))
     one = one.assign(
         # one cent more on a side that has a bound
-        low=one["cents"] - one["below"] - (one["below"] != 0), high=one["cents"] + one["above"] + (one["above"] != 0), count=1
+        low=one["cents"] - one["below"] - (one["below"] != 0), high=one["cents"] + one["above"] + (one["above"] != 0),
+        count=1
     )  # fmt: skip
     several = whole[~alone].astype({"lot_g": np.int64, "origin_count": np.int64, "largest": np.int64})
     rows = several.merge(shares.parts, on="holder")
@@ -148,8 +149,10 @@ def ends_of(folder: Path, lots: Lots, edges: pd.DataFrame, shares: Shares, refer
     left = np.where(~is_exported & known(onward), lot_g - onward, held)
     frac = np.where(held != 0, left / np.where(held != 0, held, 1), np.nan)
     kind = lots.frame["lot_kind"].to_numpy()
-    most = rounded(lot_g, PPM - reference.rules_ppm["LEFT_OVER_FRAC"], 1)
-    is_end = is_exported | ~known(onward) | (rounded(onward, PPM, 1) < most)
+    of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
+    goes_on, is_held = known(onward), known(lot_g)
+    most = rounded(held, of_whole, 1)
+    is_end = is_exported | ~goes_on | (is_held & (rounded(np.where(goes_on, onward, 0), PPM, 1) < most))
     is_end &= ~np.isin(kind, codes("TAILINGS", "UNACCOUNTED"))
     ends = pd.DataFrame({
         "lot": lot, "end": np.where(is_exported, code("EXPORTED"), kind), "lot_g": lot_g, "left_g": left,

@@ -96,8 +96,8 @@ def usual_cells(
     fed = product.groupby("from_lot")[["won", "copper_g"]].sum()
     fed = fed[fed.index.isin(situations.index[is_known])].join(situations)
     none = np.full(len(fed), code("--"), dtype=np.int32)
-    recovered = _seen(fed.assign(deal=fed["form_code"], seller=fed["band"], form_code=none, band=none), code("RECOVERY"),
-                      fed["won"], fed["copper_g"], 1, "FED")  # fmt: skip
+    by_ore = fed.assign(deal=fed["form_code"], seller=fed["band"], form_code=none, band=none)
+    recovered = _seen(by_ore, code("RECOVERY"), fed["won"], fed["copper_g"], 1, "FED")
     usual = pd.concat([with_flow, _without_flow(situations, paid), recovered], ignore_index=True)
     return cells(usual, reference, amount_scale=6)
 
@@ -115,7 +115,8 @@ def _flow_codes(paid: pd.DataFrame) -> np.ndarray:
 def _seen(rows: pd.DataFrame, kind, amount, base, weight, base_code: str = "CONTAINED") -> pd.DataFrame:
     columns = {feature: rows[name].to_numpy() for feature, name in zip(FEATURES, _SITUATION, strict=True)}
     return pd.DataFrame({
-        "kind_code": np.broadcast_to(np.asarray(kind, dtype=np.int32), len(rows)), "base_code": np.int32(code(base_code)), **columns,
+        "kind_code": np.broadcast_to(np.asarray(kind, dtype=np.int32), len(rows)),
+        "base_code": np.int32(code(base_code)), **columns,
         "is_synthetic": rows["is_synthetic"].to_numpy(), "amount": np.asarray(amount), "base": np.asarray(base),
         "row_weight": weight if np.isscalar(weight) else np.asarray(weight),
     }, index=pd.RangeIndex(len(rows)))  # fmt: skip
@@ -163,7 +164,8 @@ def untold_amounts(
     cents = np.where(is_none, 0, rounded(rows["central_ppm"], base, 10**10))
     low, high = bounds_cents(cents, rows["low_ppm"], rows["high_ppm"], base_low, base_high)
     amounts = rows[["lot", "kind", "payee", "payer"]].assign(
-        transfer=np.arange(len(rows)), holder=2 * rows["lot"], basis=np.int32(code("imputed")), cents=cents, below=cents - low,
+        transfer=np.arange(len(rows)), holder=2 * rows["lot"], basis=np.int32(code("imputed")), cents=cents,
+        below=cents - low,
         above=high - cents,
     )  # fmt: skip
     return amounts[known(cents)].astype({"cents": np.int64, "below": np.int64, "above": np.int64})
@@ -250,7 +252,8 @@ def _beyond(folder: Path, lost: pd.DataFrame, booked: pd.DataFrame, usual: pd.Da
     after = rows["paid_stage"].isin(codes("CAMPAIGN", "PRODUCT"))
     seller = np.select([after, rows["stage"] == code("PRODUCT"), at_pit], codes("--", "?", "COLLECTOR"), rows["seller"])
     return rows.assign(
-        base_code=np.int32(code("CONTAINED")), feature_1=np.where(is_pit & ~at_pit, code("?"), rows["deal"]).astype(np.int32),
+        base_code=np.int32(code("CONTAINED")),
+        feature_1=np.where(is_pit & ~at_pit, code("?"), rows["deal"]).astype(np.int32),
         feature_2=seller.astype(np.int32), feature_3=rows["form_code"], feature_4=rows["band"],
     )  # fmt: skip
 

@@ -56,7 +56,8 @@ def _featured(folder: Path, lots: pd.DataFrame) -> pd.DataFrame:
     bands = read(folder, "reference.copper_grade_bands", ("grade_band_code",), ("cu_from_pct", "cu_below_pct"))
     in_band = [(lots["cu_pct"] >= row.cu_from_pct) & (lots["cu_pct"] < row.cu_below_pct) for row in bands.itertuples()]
     prices = read(
-        folder, "intermediate.int_price__daily", ("copper_basis_code",), ("price_date", "is_synthetic", "copper_usd_per_t")
+        folder, "intermediate.int_price__daily", ("copper_basis_code",),
+        ("price_date", "is_synthetic", "copper_usd_per_t")
     ).rename(columns={"price_date": "first_date", "copper_usd_per_t": "copper_uusd_per_t"})  # fmt: skip
     _, day = pairs(lots, prices, ["first_date", "is_synthetic"])
     state = np.where(
@@ -73,7 +74,8 @@ def _featured(folder: Path, lots: pd.DataFrame) -> pd.DataFrame:
 def _states(folder: Path, lots: pd.DataFrame) -> np.ndarray:
     """The registration's state on the lot's day; -1 where none is told."""
     states = read(
-        folder, "marts.dim_registration", ("registration_key", "registry_state"), ("valid_from", "valid_to", "is_synthetic")
+        folder, "marts.dim_registration", ("registration_key", "registry_state"),
+        ("valid_from", "valid_to", "is_synthetic")
     ).rename(columns={"registration_key": "reinfo_key", "valid_from": "first_date"})  # fmt: skip
     wanted = lots[(lots["reinfo_key"] >= 0) & known(lots["first_date"])][["reinfo_key", "is_synthetic", "first_date"]]
     wanted = wanted.rename_axis("lot").reset_index().sort_values("first_date")
@@ -146,7 +148,8 @@ def _on_lots(folder: Path, paid: pd.DataFrame, measures: pd.DataFrame) -> pd.Dat
     is_final = (~paid["is_provisional"]).fillna(False).to_numpy(bool)
     priced = coalesce(paid["transfer_date"], of_lot["first_date"])
     frame = of_lot[[
-        "lot_kind", "form_code", "band", "registry_state", *(f"mass_{b}_g" for b in BOUNDS), *(f"copper_{b}_g" for b in BOUNDS),
+        "lot_kind", "form_code", "band", "registry_state", *(f"mass_{b}_g" for b in BOUNDS),
+        *(f"copper_{b}_g" for b in BOUNDS),
     ]].assign(
         transfer=np.arange(len(paid)), lot=paid["lot"], at=paid["at"], kind_code=paid["kind_code"],
         payee=_or_none(paid["payee_key"]), payer=_or_none(paid["payer_key"]),
@@ -165,8 +168,10 @@ def _branch(
     none = np.full(len(rows), code("--"), dtype=np.int32)
     columns = [*features, *[none] * (4 - len(features))]
     return pd.DataFrame({
-        "transfer": rows["transfer"].to_numpy(), "lot": rows["lot"].to_numpy(), "kind_code": rows["kind_code"].to_numpy(),
-        "base_code": np.asarray(base_code, dtype=np.int32), "preference": preference, "amount": rows["value"].to_numpy(),
+        "transfer": rows["transfer"].to_numpy(), "lot": rows["lot"].to_numpy(),
+        "kind_code": rows["kind_code"].to_numpy(),
+        "base_code": np.asarray(base_code, dtype=np.int32), "preference": preference,
+        "amount": rows["value"].to_numpy(),
         "base": np.asarray(base, dtype=np.float64),
         "base_low": np.asarray(base if low is None else low, dtype=np.float64),
         "base_high": np.asarray(base if high is None else high, dtype=np.float64),
@@ -204,7 +209,8 @@ def _compared(folder: Path, lots: Lots, rows: pd.DataFrame) -> pd.DataFrame:
     here, there = pairs(product, provisional, ["at", "kind_code"], how="inner")
     begun, told = product.iloc[here], provisional.iloc[there]
     found.append(_branch(
-        begun, told["base_code"], told["preference"].to_numpy(), told["cents"] * 10_000, begun["form_code"], begun["year"],
+        begun, told["base_code"], told["preference"].to_numpy(), told["cents"] * 10_000, begun["form_code"],
+        begun["year"],
         begun["payer"],
     ))  # fmt: skip
 
@@ -228,7 +234,8 @@ def _compared(folder: Path, lots: Lots, rows: pd.DataFrame) -> pd.DataFrame:
     fees = of_kind("BILLER_FEE", "CONCESSION_FEE")
     is_biller = fees["kind_code"] == code("BILLER_FEE")
     found.append(_branch(
-        fees, code("SALE"), 1, sales["ORE"].reindex(fees["lot"]), np.where(is_biller, fees["registry_state"], fees["payee"]),
+        fees, code("SALE"), 1, sales["ORE"].reindex(fees["lot"]),
+        np.where(is_biller, fees["registry_state"], fees["payee"]),
         np.where(is_biller, fees["payee"], fees["payer"]),
     ))  # fmt: skip
     return pd.concat(found, ignore_index=True)
@@ -316,13 +323,15 @@ def write_transfers(folder: Path, paid: pd.DataFrame, imputed: pd.DataFrame) -> 
         "voucher_value_usd": frame["voucher"], "sheet_value_usd": frame["sheet"], "difference_usd": frame["difference"],
     }  # fmt: skip
     coded = {name: name for name in (
-        "kind_code", "payee_key", "payer_key", "invoicing_party_key", "operator_key", "reinfo_key", "fx_series_code", "sheet_code",
+        "kind_code", "payee_key", "payer_key", "invoicing_party_key", "operator_key", "reinfo_key", "fx_series_code",
+        "sheet_code",
     )} | {
         "payee_role_code": "payee_role", "payer_role_code": "payer_role", "product_form_code": "form",
         "value_basis_code": "basis", "value_evidence_code": "evidence", "match_method_code": "method",
     }  # fmt: skip
     plain = (
-        "transfer_key", "lot_key", "transfer_date", "first_date", "is_provisional", "voucher_count", "invoice_key", "sheet_id",
+        "transfer_key", "lot_key", "transfer_date", "first_date", "is_provisional", "voucher_count", "invoice_key",
+        "sheet_id",
         "sender_waybill_key", "carrier_waybill_key", "ticket_id", "deposit_id", "is_synthetic",
     )  # fmt: skip
     write(folder, "fct_transfer", {

@@ -63,7 +63,8 @@ def bridge_of(
             (~c("is_broken").fill_null(False)).alias("is_complete"),
         )
         .with_columns(
-            narrow(rounded(wide(c(g)) * c("copper_uusd_per_t"), _WORTH_PER_CENT)).alias(name) for name, g in worth.items()
+            narrow(rounded(wide(c(g)) * c("copper_uusd_per_t"), _WORTH_PER_CENT)).alias(name) for name,
+            g in worth.items()
         )
         .collect(engine="streaming")
     )  # fmt: skip
@@ -187,7 +188,8 @@ def chain_of(links: pl.DataFrame, bridge: pl.DataFrame) -> pl.LazyFrame:
             c("first_date").dt.truncate("1mo").alias("month"),
             c("department_code").fill_null("--"),
             c("form").fill_null("--").alias("product_form_code"),
-            "registry_state", "is_synthetic", "operator_key", "copper_g", "dry_g", "copper", "payable", "fob", "is_complete",
+            "registry_state", "is_synthetic", "operator_key", "copper_g", "dry_g", "copper", "payable", "fob",
+            "is_complete",
         )
         .collect(engine="streaming")
         .lazy()

@@ -131,7 +131,8 @@ def situations_of(scan: Scan, measures: pl.DataFrame, shares: Shares, booked: pl
         .join(feeds, on="lot", how="left")
         .select(
             "lot", "is_synthetic",
-            pl.when(c("lot_kind") == "TAILINGS").then(code("CAMPAIGN")).otherwise(c("lot_kind").cast(CODE)).alias("stage_code"),
+            pl.when(c("lot_kind") == "TAILINGS").then(code("CAMPAIGN")).otherwise(c("lot_kind").cast(CODE))
+            .alias("stage_code"),
             pl.when(is_pit).then(code("--")).otherwise(pl.coalesce("deal", of_paid, code("?"))).alias("deal_code"),
             pl.when(c("lot_kind").is_in(["PRODUCT", "TAILINGS"])).then(code("--"))
             .when(is_pit | c("is_mixed") | c("has_collector")).then(code("COLLECTOR"))

@@ -183,7 +183,8 @@ def shared(amounts: pl.LazyFrame, shares: Shares) -> pl.DataFrame:
             (c("part") + above + over).alias("high_cents"), one.alias("transfer_count"),
         ),
         several.join(taken, on="transfer").select(
-            c("largest").alias("origin"), *by[1:], rest.alias("cents"), rest.alias("low_cents"), rest.alias("high_cents"),
+            c("largest").alias("origin"), *by[1:], rest.alias("cents"), rest.alias("low_cents"),
+            rest.alias("high_cents"),
             none.alias("transfer_count"),
         ),
     ]  # fmt: skip

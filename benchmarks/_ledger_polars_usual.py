@@ -54,7 +54,8 @@ def usual_cells(
     with_flow = paid.select(
         "kind_code", code("CONTAINED").alias("base_code"),
         *(c(name).alias(feature) for name, feature in zip(_SITUATION, FEATURES, strict=True)),
-        (c("cents") * 10_000).alias("amount"), c("central_uusd").alias("base"), pl.lit(1, dtype=pl.Int64).alias("row_weight"),
+        (c("cents") * 10_000).alias("amount"), c("central_uusd").alias("base"),
+        pl.lit(1, dtype=pl.Int64).alias("row_weight"),
         "is_synthetic",
     )  # fmt: skip
     usual = pl.concat([with_flow, _without_flow(situations, paid), _recovered(known, edges)]).collect(
@@ -119,7 +120,8 @@ def _recovered(known: pl.LazyFrame, edges: pl.DataFrame) -> pl.LazyFrame:
         .select(
             code("RECOVERY").alias("kind_code"), code("FED").alias("base_code"),
             c("form_code").alias("feature_1"), c("band").alias("feature_2"), code("--").alias("feature_3"),
-            code("--").alias("feature_4"), "amount", "base", pl.lit(1, dtype=pl.Int64).alias("row_weight"), "is_synthetic",
+            code("--").alias("feature_4"), "amount", "base", pl.lit(1, dtype=pl.Int64).alias("row_weight"),
+            "is_synthetic",
         )
     )  # fmt: skip
 
@@ -189,7 +191,11 @@ def _lost(
     losses = pl.concat([
         ends.lazy()
         .filter(c("end_code").cast(pl.String).is_in(list(of_end)))
-        .select("lot", c("end_code").cast(pl.String).replace_strict(of_end, return_dtype=_LOSS).alias("loss_code"), "left_ppm"),
+        .select(
+            "lot",
+            c("end_code").cast(pl.String).replace_strict(of_end, return_dtype=_LOSS).alias("loss_code"),
+            "left_ppm",
+        ),
         missing.lazy()
         .filter(c("missing_code").cast(pl.String).is_in(["NO_MIX", "NO_FEED"]))
         .select("lot", c("missing_code").cast(pl.String).cast(_LOSS).alias("loss_code"), whole),
@@ -262,7 +268,8 @@ def _beyond(scan: Scan, lost: pl.LazyFrame, booked: pl.DataFrame, usual: pl.Data
         .sort("loss_code")
         .unique(("lot", "kind_code"), keep="first", maintain_order=True)
         .select(
-            "lot", "is_synthetic", "loss_code", "kind_code", code("CONTAINED").alias("base_code"), "kind", "payee", "payer",
+            "lot", "is_synthetic", "loss_code", "kind_code", code("CONTAINED").alias("base_code"), "kind", "payee",
+            "payer",
             pl.when(is_pit & ~at_pit).then(code("?")).otherwise(c("deal_code")).alias("feature_1"),
             seller.alias("feature_2"), c("form_code").alias("feature_3"), c("band").alias("feature_4"), "through_code",
             *_WORTH,

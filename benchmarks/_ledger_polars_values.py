@@ -192,7 +192,8 @@ def _on_lots(scan: Scan, paid: pl.DataFrame, measures: pl.DataFrame) -> pl.LazyF
         c("price_date").alias("priced_date"), "is_synthetic", units("copper_usd_per_t").alias("price_uusd_per_t")
     )
     of_lots = measures.lazy().select(
-        "lot", "lot_key", "first_date", "lot_kind", "form_code", "band", "registry_state", "department_code", "plant_key",
+        "lot", "lot_key", "first_date", "lot_kind", "form_code", "band", "registry_state", "department_code",
+        "plant_key",
         "origin_ubigeo_code", *(f"mass_{b}_g" for b in _BOUNDS), *(f"copper_{b}_g" for b in _BOUNDS),
     )  # fmt: skip
     transfers = paid.lazy().select(
@@ -214,14 +215,19 @@ def _on_lots(scan: Scan, paid: pl.DataFrame, measures: pl.DataFrame) -> pl.LazyF
     return on_lots.collect(engine="streaming").lazy()
 
 
+def _expression(value: pl.Expr | str) -> pl.Expr:
+    return c(value) if isinstance(value, str) else value
+
+
 def _compared(scan: Scan, on_lots: pl.LazyFrame) -> pl.DataFrame:
     """Every transfer with each amount that its value may be a ratio of, from the best (preference 1) to the last."""
 
     def branch(
-        rows: pl.LazyFrame, base_code: str | pl.Expr, preference: int | pl.Expr, base_uusd: pl.Expr | str, *features: str | pl.Expr,
+        rows: pl.LazyFrame, base_code: str | pl.Expr, preference: int | pl.Expr, base_uusd: pl.Expr | str,
+        *features: str | pl.Expr,
         bounds: tuple[pl.Expr, pl.Expr] | None = None,
     ) -> pl.LazyFrame:  # fmt: skip
-        base = c(base_uusd) if isinstance(base_uusd, str) else base_uusd
+        base = _expression(base_uusd)
         least, most = bounds or (base, base)
         filled = (*features, *[code("--")] * (4 - len(features)))
         return rows.select(
@@ -229,7 +235,7 @@ def _compared(scan: Scan, on_lots: pl.LazyFrame) -> pl.DataFrame:
             (code(base_code) if isinstance(base_code, str) else base_code).alias("base_code"),
             (pl.lit(preference) if isinstance(preference, int) else preference).cast(pl.Int32).alias("preference"),
             c("value_cents").alias("amount"), base.alias("base"), least.alias("base_low"), most.alias("base_high"),
-            *((c(value) if isinstance(value, str) else value).alias(name) for name, value in zip(FEATURES, filled, strict=True)),
+            *(_expression(value).alias(name) for name, value in zip(FEATURES, filled, strict=True)),
             "is_synthetic", pl.lit(1).alias("row_weight"),
         )  # fmt: skip
 
@@ -264,7 +270,8 @@ def _compared(scan: Scan, on_lots: pl.LazyFrame) -> pl.DataFrame:
             c("base_code"), c("preference"), "provisional_uusd", "form_code", "year", "payer",
         ),
         branch(
-            of_kind("HAULAGE"), "WMT", 1, "mass_central_g", "lot_kind", "department_code", "plant_key", "origin_ubigeo_code",
+            of_kind("HAULAGE"), "WMT", 1, "mass_central_g", "lot_kind", "department_code", "plant_key",
+            "origin_ubigeo_code",
             bounds=(c("mass_low_g"), c("mass_high_g")),
         ),
         branch(of_kind("MILLING").join(fed, on=_LOT), "FED_DMT", 1, "fed_g", "plant_key"),
