@@ -115,7 +115,9 @@ def imputed_values(
     rated = rated.assign(**{f"{b}_ppm": coalesce(fee, rated[f"{b}_ppm"]) for b in BOUNDS})
     is_own = known(rated["base"])
     sales = _sales_imputed(rated)
-    rated = rated.assign(**{name: np.where(is_own, rated[name], sales[name]) for name in sales})
+    rated = rated.assign(
+        **{name: np.where(is_own, rated[name], sales[name]) for name in ("base", "base_low", "base_high")}
+    )
     is_based = known(rated["base"])
     rated, fee, is_own = rated[is_based], fee[is_based], is_own[is_based]
     is_provisional = (rated["base_code"] == code("PROVISIONAL")).to_numpy()
