@@ -109,7 +109,7 @@ def _as_parquet(before: Path, inputs: Path) -> None:
     """Every table of `before` as a file of its name: what frames read is not part of their time."""
     import duckdb
 
-    inputs.mkdir()
+    inputs.mkdir(exist_ok=True)
     with duckdb.connect(str(before), read_only=True) as connection:
         tables = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
         for (table,) in tables:
