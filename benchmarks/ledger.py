@@ -7,7 +7,8 @@ are copies of it under other lot codes and paper numbers, with the same parties,
 registry's files are given the keys of those on the papers, so that every lot has a state to be looked up on its day.
 
 `dbt` builds the ledger's models with all tests that these and their inputs suffice for; `statements` runs the very SQL of
-the models in one DuckDB process; `by hand` (ledger.sql) makes the four tables alone. All have to give the same rows.
+the models in one DuckDB process; `by hand` (ledger.sql) makes the four tables alone, and so do `polars` and `pandas`, from its
+inputs as Parquet and to Parquet. All have to give the same rows.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _SIMULATED = 25_000
 _FORMAT = {"storage_compatibility_version": "v1.5.0"}
 
 TABLES = ("fct_transfer", "fct_lot_value_bridge", "fct_lot_link_margin", "mart_value_chain_margin")
+#: Candidates that write Parquet.
+_FRAMES = ("polars", "pandas")
 _MODELS = (
     "int_transfer__observed", "int_transfer__expected", "int_transfer__unobserved", "int_lot__measures",
     "int_transfer__based", "int_transfer__ratios", "int_transfer__imputed", "int_lot__shares",
@@ -66,6 +69,7 @@ def prepare(folder: Path) -> None:
     sent(build_db, folder, ["+mart_value_chain_margin"])
     (folder / "before").unlink()
     _copy_lots(build_db, folder / "before", max(lots // _SIMULATED, 1))
+    _as_parquet(folder / "before", folder / "inputs")
     build_db.unlink()
     shutil.copyfile(folder / "before", build_db)
     (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, _MODELS)))
@@ -99,6 +103,17 @@ def _copy_lots(build_db: Path, before: Path, copies: int) -> None:
         for table in (*_SECTOR, *(name for (name,) in connection.execute(seeds).fetchall())):
             connection.execute(f"CREATE TABLE {table} AS FROM build.{table}")
         connection.execute(_REGISTRATIONS)
+
+
+def _as_parquet(before: Path, inputs: Path) -> None:
+    """Every table of `before` as a file of its name: what frames read is not part of their time."""
+    import duckdb
+
+    inputs.mkdir(exist_ok=True)
+    with duckdb.connect(str(before), read_only=True) as connection:
+        tables = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+        for (table,) in tables:
+            connection.execute(f"COPY {table} TO '{inputs}/{table}.parquet'")
 
 
 def _columns(connection, table: str) -> list[str]:
@@ -141,6 +156,19 @@ def by_hand(folder: Path) -> None:
         connection.execute(script.replace("$before", str(folder / "before")))
 
 
+def in_polars(folder: Path) -> None:
+    # only where it is wanted: polars and pandas take most of a second to import
+    from benchmarks._ledger_polars import polars_ledger
+
+    polars_ledger(folder)
+
+
+def in_pandas(folder: Path) -> None:
+    from benchmarks._ledger_pandas import pandas_ledger
+
+    pandas_ledger(folder)
+
+
 def compare(folder: Path) -> None:
     """The four tables of every candidate: number of rows, and per column sum and exclusive or of the values' hashes.
 
@@ -150,23 +178,26 @@ def compare(folder: Path) -> None:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        connection.execute(f"ATTACH '{folder}/dbt/build.duckdb' AS build (READ_ONLY)")
-        for candidate in ("statements/build", "hand"):
-            connection.execute(f"ATTACH '{folder}/{candidate}.duckdb' AS other (READ_ONLY)")
-            for table in TABLES:
-                types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE build.marts.{table}").fetchall()}
-                ours, theirs = (_sums(connection, database, table, types) for database in ("build", "other"))
+        for name, database in (("build", "dbt/build"), ("statements", "statements/build"), ("hand", "hand")):
+            connection.execute(f"ATTACH '{folder}/{database}.duckdb' AS {name} (READ_ONLY)")
+        for table in TABLES:
+            rows = f"build.marts.{table}"
+            types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {rows}").fetchall()}
+            ours = _sums(connection, rows, types)
+            others = {name: f"{name}.marts.{table}" for name in ("statements", "hand")}
+            others |= {name: f"'{folder}/{name}/{table}.parquet'" for name in _FRAMES}
+            for candidate, rows in others.items():
+                theirs = _sums(connection, rows, types)
                 differing = [column for column in ours if ours[column] != theirs[column]]
                 assert not differing, f"{table} of {candidate} differs in {', '.join(differing)}"
-            connection.execute("DETACH other")
 
 
-def _sums(connection, database: str, table: str, types: dict[str, str]) -> dict[str, tuple]:
-    # by name and as dbt's type: the script has its codes as ENUM, and columns in an order of its own
+def _sums(connection, rows: str, types: dict[str, str]) -> dict[str, tuple]:
+    # by name and as dbt's type: others have codes as ENUM, wider decimals, and columns in an order of their own
     values = {column: f"hash({column}::{type_})" for column, type_ in types.items()}
     values["whole rows"] = f"hash({', '.join(f'{column}::{type_}' for column, type_ in types.items())})"
     sums = ", ".join(f"(count(*), sum({value}::HUGEINT), bit_xor({value}))" for value in values.values())
-    found = connection.execute(f"SELECT {sums} FROM {database}.marts.{table}").fetchall()[0]
+    found = connection.execute(f"SELECT {sums} FROM {rows}").fetchall()[0]
     return dict(zip(values, found, strict=True))
 
 
@@ -181,6 +212,7 @@ def run(lots: int, rounds: int) -> Outcome:
         (folder / "lots.txt").write_text(str(lots))
         run_once(_candidate("prepare", folder))
         names = {"dbt build": "dbt", "statements": "statements", "by hand": "hand"}
+        names |= {name: name for name in _FRAMES}
         figures = measure({name: _candidate(value, folder) for name, value in names.items()}, rounds)
         run_once(_candidate("compare", folder))
     dbt, hand = figures["dbt build"], figures["by hand"]
@@ -188,7 +220,11 @@ def run(lots: int, rounds: int) -> Outcome:
         Outcome(
             f"Ledger of {lots:,} lots",
             figures,
-            [Target("CPU of dbt with its tests / the script by hand", ratio(dbt, hand), most=1.35)],
+            [
+                Target("CPU of dbt with its tests / the script by hand", ratio(dbt, hand), most=1.35),
+                Target("wall of polars / ours", ratio(figures["polars"], dbt, "wall_s"), least=1),
+                Target("wall of pandas / ours", ratio(figures["pandas"], dbt, "wall_s"), least=2.5),
+            ],
             baseline="by hand",
         )
     )
@@ -204,6 +240,8 @@ if __name__ == "__main__":
             "statements": statements,
             "dbt": dbt_build,
             "hand": by_hand,
+            "polars": in_polars,
+            "pandas": in_pandas,
             "compare": compare,
         },
         run,

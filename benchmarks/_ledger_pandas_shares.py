@@ -1,0 +1,195 @@
+"""Whose copper a lot holds, amounts on lots shared over it, and where the papers lose sight of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._ledger_pandas_amounts import PPM, coalesce, code, codes, from_double, known, part, read, rounded
+from benchmarks._ledger_pandas_paid import Lots
+from benchmarks._ledger_pandas_ratios import Reference
+
+_BY = ["origin", "kind", "payee", "payer", "basis"]
+_FOLLOWED = {"EXPORTED": "exported_g", "PIT": "at_pit_g", "LOAD": "at_plant_g", "PRODUCT": "in_store_g"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """Parts by holder and origin lot, and each holder's sum, number of origins and largest one.
+
+    A holder is twice a lot's number; one more is all that the campaign of tailings was fed, over which milling is shared.
+    """
+
+    parts: pd.DataFrame
+    wholes: pd.DataFrame
+
+
+def edges_of(folder: Path, lots: Lots) -> pd.DataFrame:
+    """Copper that went from one lot into another."""
+    rows = read(folder, "intermediate.int_lot__edges", (), ("from_lot_key", "to_lot_key", "copper_g", "is_synthetic"))
+    edges = pd.DataFrame({
+        "from_lot": lots.of(rows, "from_lot_key"), "to_lot": lots.of(rows, "to_lot_key"), "copper_g": rows["copper_g"],
+    })  # fmt: skip
+    edges = edges[(edges["from_lot"] >= 0) & (edges["to_lot"] >= 0)].reset_index(drop=True)
+    return edges.assign(to_kind=lots.frame["lot_kind"].to_numpy()[edges["to_lot"]])
+
+
+def shares_of(folder: Path, lots: Lots, edges: pd.DataFrame) -> Shares:
+    rows = read(
+        folder, "intermediate.int_lot__genealogy", (), ("lot_key", "origin_lot_key", "copper_g", "is_synthetic")
+    )
+    held = pd.DataFrame({"lot": lots.of(rows), "origin": lots.of(rows, "origin_lot_key"), "copper_g": rows["copper_g"]})
+    held = held[(held["copper_g"] > 0) & (held["lot"] >= 0) & (held["origin"] >= 0)].reset_index(drop=True)
+    own = _with_unsure(folder, lots, held).assign(holder=2 * held["lot"])
+    fed = edges.loc[edges["to_kind"] == code("TAILINGS"), ["from_lot", "to_lot"]].drop_duplicates()
+    fed = (
+        fed.merge(held, left_on="from_lot", right_on="lot").groupby(["to_lot", "origin"], sort=False)["copper_g"].sum()
+    )
+    fed = fed.reset_index().assign(less_g=0, more_g=0)
+    fed["holder"] = 2 * fed["to_lot"] + 1
+    columns = ["holder", "origin", "copper_g", "less_g", "more_g"]
+    parts = pd.concat([own[columns], fed[columns]], ignore_index=True)
+    wholes = parts.groupby("holder")["copper_g"].agg(lot_g="sum", origin_count="size")
+    # the largest, of equal ones the first
+    ordered = parts.sort_values(["holder", "copper_g", "origin"], ascending=[True, False, True])
+    return Shares(parts, wholes.assign(largest=ordered.drop_duplicates("holder").set_index("holder")["origin"]))
+
+
+def _with_unsure(folder: Path, lots: Lots, held: pd.DataFrame) -> pd.DataFrame:
+    """Parts of products that are not sure: what one origin has less the others of the product have more."""
+    ranges = read(
+        folder,
+        "intermediate.int_lot__origin_ranges",
+        (),
+        ("origin_lot_key", "low_factor", "high_factor", "is_synthetic"),
+    )
+    ranges = ranges.assign(origin=lots.of(ranges, "origin_lot_key")).query("origin >= 0").set_index("origin")
+    is_product = lots.frame["lot_kind"].to_numpy()[held["lot"]] == code("PRODUCT")
+    unsure_lots = held.loc[is_product & held["origin"].isin(ranges.index), "lot"]
+    unsure = held[held["lot"].isin(unsure_lots)]
+    factors = ranges[["low_factor", "high_factor"]].reindex(unsure["origin"]).fillna(PPM).astype(np.int64)
+    copper = unsure["copper_g"].to_numpy()
+    low = copper * factors["low_factor"].to_numpy() // PPM
+    high = -(-copper * factors["high_factor"].to_numpy() // PPM)
+    least, most = (
+        pd.Series(x).groupby(unsure["lot"].to_numpy()).transform("sum").to_numpy()
+        for x in (copper - low, high - copper)
+    )
+    less, more = np.zeros((2, len(held)), dtype=np.int64)
+    less[unsure.index] = copper - np.maximum(low, copper - most + (high - copper))
+    more[unsure.index] = np.minimum(high, copper + least - (copper - low)) - copper
+    return held.assign(less_g=less, more_g=more)
+
+
+def booked_on(paid: pd.DataFrame, imputed: pd.DataFrame, shares: Shares) -> pd.DataFrame:
+    """Transfers as amounts on lots, in cents, and how far below and above them their bounds are."""
+    found = imputed.reindex(paid.index)
+    basis = found["basis"].fillna(code("observed")).astype(np.int32)
+    value = paid["value"].to_numpy()
+    cents = np.where((basis != code("observed")) | ~known(value), found["cents"], value)
+    is_mill = (paid["kind_code"] == code("MILLING")).to_numpy()
+    feed = 2 * paid["lot"].to_numpy() + 1
+    booked = pd.DataFrame({
+        "transfer": np.arange(len(paid)), "lot": paid["lot"], "kind": paid["kind_code"], "payee": paid["payee_role"],
+        "payer": paid["payer_role"], "basis": basis, "cents": cents,
+        "holder": np.where(is_mill & np.isin(feed, shares.wholes.index), feed, feed - 1),
+        "below": cents - coalesce(found["low_cents"], value), "above": coalesce(found["high_cents"], value) - cents,
+        "is_documented": paid["ticket_id"].notna().to_numpy() | paid["sheet_id"].notna().to_numpy(),
+    })  # fmt: skip
+    booked = booked[known(booked["cents"])].reset_index(drop=True)
+    return booked.astype({"cents": np.int64, "below": np.int64, "above": np.int64})
+
+
+def shared(amounts: pd.DataFrame, shares: Shares) -> pd.DataFrame:
+    """Amounts by origin, link and basis; a lot without shares is its own origin, what division leaves goes to the largest."""
+    whole = amounts.join(shares.wholes, on="holder")
+    alone = whole["origin_count"].fillna(1) == 1
+    one = whole[alone].assign(origin=coalesce(whole["largest"], whole["holder"] // 2)[alone].astype(np.int64))
+    one = one.assign(
+        # one cent more on a side that has a bound
+        low=one["cents"] - one["below"] - (one["below"] != 0), high=one["cents"] + one["above"] + (one["above"] != 0),
+        count=1
+    )  # fmt: skip
+    several = whole[~alone].astype({"lot_g": np.int64, "origin_count": np.int64, "largest": np.int64})
+    rows = several.merge(shares.parts, on="holder")
+    cents = part(rows["cents"], rows["copper_g"], rows["lot_g"])
+    spread = np.where(rows["origin"] == rows["largest"], rows["origin_count"], 1)
+    below, above = (
+        np.where(rows[side] == 0, 0, part(rows[side], rows["copper_g"], rows["lot_g"]) + spread)
+        for side in ("below", "above")
+    )
+    under = _further(rows, rows["cents"] - rows["below"], rows["less_g"], rows["more_g"])
+    over = _further(rows, rows["cents"] + rows["above"], rows["more_g"], rows["less_g"])
+    rows = rows.assign(low=cents - below - under, high=cents + above + over, part=cents, count=1)
+    rest = several["cents"] - rows.groupby("transfer")["part"].sum().reindex(several["transfer"]).to_numpy()
+    rests = several.assign(origin=several["largest"], cents=rest, low=rest, high=rest, count=0)
+    columns = [*_BY, "cents", "low", "high", "count"]
+    parts = rows.drop(columns="cents").rename(columns={"part": "cents"})
+    flows = pd.concat([one[columns], parts[columns], rests[columns]], ignore_index=True)
+    return flows.groupby(_BY, sort=False).sum().astype(np.int64).reset_index()
+
+
+def _further(rows: pd.DataFrame, bound: pd.Series, nearer: pd.Series, further: pd.Series) -> np.ndarray:
+    """How much further a bound lies where the part is not sure."""
+    share = part(bound.abs(), np.where(bound < 0, further, nearer), rows["lot_g"]) + rows["origin_count"]
+    return np.where((nearer == 0) & (further == 0), 0, share)
+
+
+def ends_of(folder: Path, lots: Lots, edges: pd.DataFrame, shares: Shares, reference: Reference) -> pd.DataFrame:
+    """Lots that are exported, or of which copper is left that went into no other lot."""
+    lot = np.arange(len(lots.frame))
+    exported = read(folder, "intermediate.int_export__lots_valued", (), ("lot_key", "is_synthetic"))
+    is_exported = np.isin(lot, lots.of(exported))
+    onward = edges.groupby("from_lot")["copper_g"].sum().reindex(lot).to_numpy(np.float64)
+    lot_g = shares.wholes["lot_g"].reindex(2 * lot).to_numpy(np.float64)
+    held = np.where(known(lot_g), lot_g, 0)
+    left = np.where(~is_exported & known(onward), lot_g - onward, held)
+    frac = np.where(held != 0, left / np.where(held != 0, held, 1), np.nan)
+    kind = lots.frame["lot_kind"].to_numpy()
+    of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
+    goes_on, is_held = known(onward), known(lot_g)
+    most = rounded(held, of_whole, 1)
+    is_end = is_exported | ~goes_on | (is_held & (rounded(np.where(goes_on, onward, 0), PPM, 1) < most))
+    is_end &= ~np.isin(kind, codes("TAILINGS", "UNACCOUNTED"))
+    ends = pd.DataFrame({
+        "lot": lot, "end": np.where(is_exported, code("EXPORTED"), kind), "lot_g": lot_g, "left_g": left,
+        "left_ppm": from_double(np.where(known(frac), frac, 1), 6).astype(np.int64),
+    })  # fmt: skip
+    return ends[is_end]
+
+
+def origins_of(measures: pd.DataFrame, ends: pd.DataFrame, shares: Shares, booked: pd.DataFrame) -> pd.DataFrame:
+    """Origin lots, by number, with what became of their copper, and lots with amounts that are divided over none."""
+    own = shares.parts.assign(lot=shares.parts["holder"] // 2)[shares.parts["holder"] % 2 == 0]
+    rows = own.merge(ends, on="lot")
+    left = part(rows["left_g"], rows["copper_g"], rows["lot_g"])
+    rows = rows.assign(g=np.where(rows["left_g"] == rows["lot_g"], rows["copper_g"], left))
+    by_end = {name: rows[rows["end"] == code(end)].groupby("origin")["g"].sum() for end, name in _FOLLOWED.items()}
+    is_divided = measures.index.isin(shares.wholes.index // 2)
+    is_undivided = measures.index.isin(booked["lot"]) & ~is_divided
+    origins = measures[measures["is_origin"].to_numpy(bool) | is_undivided]
+    followed = pd.DataFrame(by_end).reindex(origins.index).fillna(0).astype(np.int64)
+    return origins.join(followed)
+
+
+def missing_of(origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
+    """By origin lot, the codes of what the papers do not tell."""
+    is_collectors = (booked["payee"] == code("COLLECTOR")) | (booked["payer"] == code("COLLECTOR"))
+    collected = origins.index.isin(booked.loc[is_collectors, "lot"])
+    gaps = {
+        "NO_COPPER": ~(origins["copper_g"] > 0),
+        "NO_PRICE": ~known(origins["copper_uusd_per_t"]),
+        "NO_FEED": ~origins["lot_kind"].isin(codes("PIT", "LOAD")),
+        "NO_MIX": (origins["lot_kind"] == code("LOAD")) & collected,
+        "NO_LOAD": origins["at_pit_g"] > 0,
+        "NO_CAMPAIGN": origins["at_plant_g"] > 0,
+        "NO_EXPORT": origins["in_store_g"] > 0,
+    }
+    told = [
+        pd.DataFrame({"lot": origins.index[np.asarray(is_gap)], "missing": code(name)}) for name, is_gap in gaps.items()
+    ]
+    unseen = flows.loc[flows["basis"] != code("observed"), ["origin", "kind"]].drop_duplicates()
+    return pd.concat([*told, unseen.set_axis(["lot", "missing"], axis=1)], ignore_index=True)
