@@ -158,13 +158,13 @@ def by_hand(folder: Path) -> None:
 
 def in_polars(folder: Path) -> None:
     # only where it is wanted: polars and pandas take most of a second to import
-    from benchmarks._ledger_polars import polars_ledger
+    from benchmarks._ledger_polars.ledger import polars_ledger
 
     polars_ledger(folder)
 
 
 def in_pandas(folder: Path) -> None:
-    from benchmarks._ledger_pandas import pandas_ledger
+    from benchmarks._ledger_pandas.ledger import pandas_ledger
 
     pandas_ledger(folder)
 

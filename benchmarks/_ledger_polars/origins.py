@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import CODE, PPM, c, code, from_double, part, wide, worth_uusd
-from benchmarks._ledger_polars_paid import Scan
-from benchmarks._ledger_polars_ratios import Reference
-from benchmarks._ledger_polars_shares import Shares
+from benchmarks._ledger_polars.amounts import CODE, PPM, c, code, from_double, part, wide, worth_uusd
+from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.ratios import Reference
+from benchmarks._ledger_polars.shares import Shares
 
 _LOT = ("lot_key", "is_synthetic")
 _FOLLOWED = {"EXPORTED": "exported_g", "PIT": "at_pit_g", "LOAD": "at_plant_g", "PRODUCT": "in_store_g"}

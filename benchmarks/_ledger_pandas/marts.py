@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks._ledger_pandas_amounts import (
+from benchmarks._ledger_pandas.amounts import (
     CODES,
     as_decimal,
     code,
@@ -19,8 +19,8 @@ from benchmarks._ledger_pandas_amounts import (
     rounded,
     write,
 )
-from benchmarks._ledger_pandas_paid import Lots
-from benchmarks._ledger_pandas_shares import Shares
+from benchmarks._ledger_pandas.paid import Lots
+from benchmarks._ledger_pandas.shares import Shares
 
 _EXPORTED = {
     "port_copper_g": "port_g", "payable_copper_g": "payable_g", "metal_cents": "metal", "tc_rc_cents": "tc_rc",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from benchmarks._ledger_pandas_amounts import PPM, code, double, known, pairs, quotient, read, rounded
+from benchmarks._ledger_pandas.amounts import PPM, code, double, known, pairs, quotient, read, rounded
 
 FEATURES = ["feature_1", "feature_2", "feature_3", "feature_4"]
 RATIOS = ["low_ppm", "central_ppm", "high_ppm"]

@@ -6,8 +6,8 @@ import dataclasses
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import BASIS, PPM, c, part, units
-from benchmarks._ledger_polars_paid import Scan
+from benchmarks._ledger_polars.amounts import BASIS, PPM, c, part, units
+from benchmarks._ledger_polars.paid import Scan
 
 #: Numbers of lots have 32 bits, so a lot's copper has 31.
 _NUMBERS = 2**32

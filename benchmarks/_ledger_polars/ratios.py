@@ -6,7 +6,7 @@ import dataclasses
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import PPM, c, code, double, narrow, quotient, rounded, units, wide
+from benchmarks._ledger_polars.amounts import PPM, c, code, double, narrow, quotient, rounded, units, wide
 
 FEATURES = ("feature_1", "feature_2", "feature_3", "feature_4")
 _RATIOS = ("low_ppm", "central_ppm", "high_ppm")

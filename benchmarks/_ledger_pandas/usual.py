@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks._ledger_pandas_amounts import (
+from benchmarks._ledger_pandas.amounts import (
     CODES,
     PPM,
     bounds_cents,
@@ -23,9 +23,9 @@ from benchmarks._ledger_pandas_amounts import (
     rounded,
     worth_uusd,
 )
-from benchmarks._ledger_pandas_paid import Lots
-from benchmarks._ledger_pandas_ratios import FEATURES, RATIOS, Reference, cells, ranged
-from benchmarks._ledger_pandas_shares import Shares
+from benchmarks._ledger_pandas.paid import Lots
+from benchmarks._ledger_pandas.ratios import FEATURES, RATIOS, Reference, cells, ranged
+from benchmarks._ledger_pandas.shares import Shares
 
 _SITUATION = ["deal", "seller", "form_code", "band"]
 #: In the order of preference where one lot is lost in two ways.

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks._ledger_pandas_amounts import CODES, PPM, coalesce, code, codes, known, pairs, read, rounded, take, took
+from benchmarks._ledger_pandas.amounts import CODES, PPM, coalesce, code, codes, known, pairs, read, rounded, take, took
 
 _ROLES = {
     "payee_role": {

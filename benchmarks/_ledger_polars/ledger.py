@@ -9,13 +9,13 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks import _ledger_polars_marts as marts
-from benchmarks import _ledger_polars_origins as where
-from benchmarks import _ledger_polars_usual as usually
-from benchmarks._ledger_polars_paid import lots_told, paid_on
-from benchmarks._ledger_polars_ratios import reference_of
-from benchmarks._ledger_polars_shares import booked_on, edges_of, shared, shares_of
-from benchmarks._ledger_polars_values import imputed_values, measures_of, transfers
+from benchmarks._ledger_polars import marts
+from benchmarks._ledger_polars import origins as where
+from benchmarks._ledger_polars import usual as usually
+from benchmarks._ledger_polars.paid import lots_told, paid_on
+from benchmarks._ledger_polars.ratios import reference_of
+from benchmarks._ledger_polars.shares import booked_on, edges_of, shared, shares_of
+from benchmarks._ledger_polars.values import imputed_values, measures_of, transfers
 
 
 def polars_ledger(folder: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks._ledger_pandas_amounts import PPM, coalesce, code, codes, from_double, known, part, read, rounded
-from benchmarks._ledger_pandas_paid import Lots
-from benchmarks._ledger_pandas_ratios import Reference
+from benchmarks._ledger_pandas.amounts import PPM, coalesce, code, codes, from_double, known, part, read, rounded
+from benchmarks._ledger_pandas.paid import Lots
+from benchmarks._ledger_pandas.ratios import Reference
 
 _BY = ["origin", "kind", "payee", "payer", "basis"]
 _FOLLOWED = {"EXPORTED": "exported_g", "PIT": "at_pit_g", "LOAD": "at_plant_g", "PRODUCT": "in_store_g"}

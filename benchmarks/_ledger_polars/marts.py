@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import (
+from benchmarks._ledger_polars.amounts import (
     c,
     decimal,
     double,
@@ -17,8 +17,8 @@ from benchmarks._ledger_polars_amounts import (
     usd,
     wide,
 )  # fmt: skip
-from benchmarks._ledger_polars_paid import Scan
-from benchmarks._ledger_polars_shares import Shares
+from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.shares import Shares
 
 _EXPORTED = {
     "port_copper_g": "port_g", "payable_copper_g": "payable_g", "metal_cents": "metal", "tc_rc_cents": "tc_rc",

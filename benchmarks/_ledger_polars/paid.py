@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 import polars_hash  # noqa: F401 (registers md5)
 
-from benchmarks._ledger_polars_amounts import CODE, KIND, LINK, LOT_KIND, c, narrow, rounded, total, units, wide
+from benchmarks._ledger_polars.amounts import CODE, KIND, LINK, LOT_KIND, c, narrow, rounded, total, units, wide
 
 Scan = Callable[[str], pl.LazyFrame]
 _LOT = ("lot_key", "is_synthetic")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _ledger_pandas_marts as marts
-from benchmarks import _ledger_pandas_usual as usually
-from benchmarks._ledger_pandas_paid import Lots, paid_on
-from benchmarks._ledger_pandas_ratios import reference_of
-from benchmarks._ledger_pandas_shares import booked_on, edges_of, ends_of, missing_of, origins_of, shared, shares_of
-from benchmarks._ledger_pandas_values import imputed_values, measures_of, write_transfers
+from benchmarks._ledger_pandas import marts
+from benchmarks._ledger_pandas import usual as usually
+from benchmarks._ledger_pandas.paid import Lots, paid_on
+from benchmarks._ledger_pandas.ratios import reference_of
+from benchmarks._ledger_pandas.shares import booked_on, edges_of, ends_of, missing_of, origins_of, shared, shares_of
+from benchmarks._ledger_pandas.values import imputed_values, measures_of, write_transfers
 
 
 def pandas_ledger(folder: Path) -> None:

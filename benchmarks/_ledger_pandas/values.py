@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks._ledger_pandas_amounts import (
+from benchmarks._ledger_pandas.amounts import (
     CODES,
     PPM,
     as_decimal,
@@ -25,8 +25,8 @@ from benchmarks._ledger_pandas_amounts import (
     worth_uusd,
     write,
 )
-from benchmarks._ledger_pandas_paid import Lots
-from benchmarks._ledger_pandas_ratios import FEATURES, Reference, cells, ranged
+from benchmarks._ledger_pandas.paid import Lots
+from benchmarks._ledger_pandas.ratios import FEATURES, Reference, cells, ranged
 
 BOUNDS = ("low", "central", "high")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import (
+from benchmarks._ledger_polars.amounts import (
     BASIS,
     CODE,
     KIND,
@@ -25,8 +25,8 @@ from benchmarks._ledger_polars_amounts import (
     wide,
     worth_uusd,
 )  # fmt: skip
-from benchmarks._ledger_polars_paid import Scan
-from benchmarks._ledger_polars_ratios import FEATURES, Reference, cells, ranged
+from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.ratios import FEATURES, Reference, cells, ranged
 
 _LOT = ("lot_key", "is_synthetic")
 _BOUNDS = ("low", "central", "high")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from benchmarks._ledger_polars_amounts import (
+from benchmarks._ledger_polars.amounts import (
     BASIS,
     CODE,
     KIND,
@@ -23,8 +23,8 @@ from benchmarks._ledger_polars_amounts import (
     units,
     wide,
 )  # fmt: skip
-from benchmarks._ledger_polars_paid import Scan
-from benchmarks._ledger_polars_ratios import FEATURES, Reference, cells, ranged
+from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.ratios import FEATURES, Reference, cells, ranged
 
 #: In the order of preference where one lot is lost in two ways.
 _LOSS = pl.Enum(["NO_CAMPAIGN", "NO_EXPORT", "NO_FEED", "NO_LOAD", "NO_MIX", "UNTOLD"])
