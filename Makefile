@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 .PHONY: help setup run test test-browser test-office test-spark test-system faults fuzz dev lint format bench bench-full lock clean
 help:
 	@echo "make run           set up, take in the committed sample, build, check, publish, and say where everything is"
-	@echo "make test          set up and run every test that needs Python alone"
+	@echo "make test          set up and run the tests that need Python alone (.ci/run has all)"
 	@echo "make dev           Dagster's pages and daemon on this machine only (http://127.0.0.1:3000)"
 	@echo "make lint          formatting, lint, types, contracts, SQL"
 	@echo "make bench         benchmarks at reduced sizes (bench-full: at the sizes of docs/en/method.md)"
@@ -44,9 +44,9 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone; TESTS="not faults and not spark" runs what needs a browser, an office suite and root beside it, on the
-# same house.
-TESTS ?= not browser and not office and not system and not faults and not spark
+# What needs Python alone, without the runs that are killed. TESTS="not faults and not spark" has these too, and what needs a
+# browser, an office suite and root, all on the same house.
+TESTS ?= not browser and not office and not system and not kills and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
