@@ -167,7 +167,7 @@ def _wait_for_build_file(settings: Settings, wait_s: float) -> None:
 
 
 def spill_of(database: Path) -> Path:
-    """The folder beside a DuckDB file for what does not fit into memory: DuckDB's own name for it, also in dbt's profile."""
+    """The folder beside a DuckDB file for what does not fit into memory: DuckDB's own name for it, and dbt's (dbt_house)."""
     return database.with_name(f"{database.name}.tmp")
 
 
