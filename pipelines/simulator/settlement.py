@@ -58,7 +58,7 @@ def dry_g(wet_g: Ints, moisture_pct: Floats) -> Ints:
 
 def payable_pct(cu_pct: Floats, terms: Terms) -> Floats:
     """Payable grade: min(p·g, g − d) under the contract standard, p·g − d in sequential sheets; never below zero."""
-    paid = cu_pct * terms.payable_pct / 100
+    paid = np.minimum(cu_pct * terms.payable_pct / 100, cu_pct)  # at 100 % the last bit may be rounded up
     standard = np.minimum(paid, cu_pct - terms.deduction_pct)
     return np.maximum(np.where(terms.is_sequential, paid - terms.deduction_pct, standard), 0.0)
 

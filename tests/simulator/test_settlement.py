@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.simulator.settlement import LB_PER_T, Terms, cents, dry_g, payable_pct, value_per_dmt
@@ -75,6 +75,7 @@ def test_the_two_conventions_differ_below_the_crossover_only() -> None:
     assert payable_pct(22.5 * ONE, sequential)[0] == pytest.approx(20.7125)
 
 
+@example(cu=21.37641048955266, payable=100.0, deduction=0.0)
 @given(st.floats(0, 40), st.floats(50, 100), st.floats(0, 3))
 def test_nobody_pays_for_more_copper_than_there_is(cu: float, payable: float, deduction: float) -> None:
     for sequential in (False, True):
