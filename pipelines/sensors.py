@@ -91,7 +91,7 @@ def _failure_sensor(settings: Settings) -> dg.SensorDefinition:
     def notify_failure(context: dg.RunFailureSensorContext):
         run = context.dagster_run
         why = house.failure_told(context.get_step_failure_events()) or context.failure_event.message
-        notify.notify(settings, f"Antawasi: {run.job_name} failed", f"Run {run.run_id}: {why}")
+        notify.notify(settings, f"Antawasi: {run.job_name} failed", why, run_id=run.run_id)
 
     return notify_failure
 

@@ -84,3 +84,10 @@ def test_identities_do_not_leave(tmp_path: Path, hook: Hook, mail: MailServer):
     notify(settings(tmp_path, hook, mail), title="RUC 10456789123", body="DNI 45678912, placa ABC-123")
     sent = json.dumps(hook.received) + mail.messages[0].as_string()
     assert not any(secret in sent for secret in ("456789", "ABC-123"))
+
+
+def test_the_number_of_a_run_stands_as_dagster_knows_it(tmp_path: Path, hook: Hook, mail: MailServer):
+    run_id = "6d2a418b-7a4f-4fac-8276-fd5a00076288"
+    notices.notify(settings(tmp_path, hook, mail), "failed", "DNI 45678912", run_id=run_id, sleep=lambda _: None)
+    (told,) = hook.received
+    assert f"Run {run_id}: " in told["body"] and "45678912" not in told["body"]
