@@ -5,11 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from benchmarks._ledger_polars.amounts import CODE, PPM, c, code, from_double, part, wide, worth_uusd
-from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.paid import LOT, Scan
 from benchmarks._ledger_polars.ratios import Reference
 from benchmarks._ledger_polars.shares import Shares
 
-_LOT = ("lot_key", "is_synthetic")
 _FOLLOWED = {"EXPORTED": "exported_g", "PIT": "at_pit_g", "LOAD": "at_plant_g", "PRODUCT": "in_store_g"}
 
 
@@ -18,7 +17,7 @@ def ends_of(
 ) -> pl.DataFrame:
     """Lots that are exported, or of which copper is left that went into no other lot."""
     onward = edges.lazy().group_by(c("from_lot").alias("lot")).agg(c("copper_g").sum().alias("onward_g"))
-    exported = scan("intermediate.int_export__lots_valued").select(*_LOT, pl.lit(True).alias("is_exported"))
+    exported = scan("intermediate.int_export__lots_valued").select(*LOT, pl.lit(True).alias("is_exported"))
     wholes = shares.wholes.lazy().filter(~c("is_feed")).select("lot", "lot_g")
     gone, went_on = c("is_exported").is_not_null(), c("onward_g").is_not_null()
     of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
@@ -26,9 +25,9 @@ def ends_of(
     frac = pl.when(c("lot_g") != 0).then(c("left_g").cast(pl.Float64) / c("lot_g").cast(pl.Float64)).fill_null(1.0)
     return (
         measures.lazy()
-        .select("lot", *_LOT, "lot_kind")
+        .select("lot", *LOT, "lot_kind")
         .filter(~c("lot_kind").is_in(["TAILINGS", "UNACCOUNTED"]))
-        .join(exported, on=_LOT, how="left")
+        .join(exported, on=LOT, how="left")
         .join(onward, on="lot", how="left")
         .join(wholes, on="lot", how="left")
         .filter(gone | ~went_on | (wide(c("onward_g")) * PPM < wide(c("lot_g")) * of_whole))
@@ -102,7 +101,7 @@ def situations_of(scan: Scan, measures: pl.DataFrame, shares: Shares, booked: pl
         scan("intermediate.int_lot__batch_lines")
         # lines without a code are lots of their own: no contract is told of those
         .filter(c("lot_key") != pl.concat_str("campaign_key", c("line_number").cast(pl.String), separator="-"))
-        .group_by(_LOT)
+        .group_by(LOT)
         .agg(deal.max().cast(CODE).alias("deal"), c("is_heap").any().alias("is_mixed"))
     )
     kind, is_plants = c("kind"), c("payee") == "PLANT"
@@ -126,7 +125,7 @@ def situations_of(scan: Scan, measures: pl.DataFrame, shares: Shares, booked: pl
     is_pit = c("lot_kind") == "PIT"
     return (
         measures.lazy()
-        .join(batches, on=_LOT, how="left")
+        .join(batches, on=LOT, how="left")
         .join(paid, on="lot", how="left")
         .join(feeds, on="lot", how="left")
         .select(

@@ -10,7 +10,8 @@ import polars_hash  # noqa: F401 (registers md5)
 from benchmarks._ledger_polars.amounts import CODE, KIND, LINK, LOT_KIND, c, narrow, rounded, total, units, wide
 
 Scan = Callable[[str], pl.LazyFrame]
-_LOT = ("lot_key", "is_synthetic")
+#: What a lot is known by in every input.
+LOT = ("lot_key", "is_synthetic")
 
 
 def lots_told(scan: Scan) -> pl.DataFrame:
@@ -19,7 +20,7 @@ def lots_told(scan: Scan) -> pl.DataFrame:
         scan("marts.dim_lot")
         .sort("is_synthetic", "lot_key")
         .select(
-            *_LOT,
+            *LOT,
             c("lot_kind_code").cast(LOT_KIND).alias("lot_kind"),
             c("product_form_code").cast(CODE).alias("form"),
             "first_date",
@@ -41,11 +42,11 @@ def paid_on(scan: Scan, lots: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     """Transfers, the expected ones without a value, and the lots with those that vouchers alone tell of."""
     observed = _observed(scan).collect(engine="streaming")
     both = pl.concat([observed.lazy(), _unseen(scan, observed)], how="diagonal").drop("implied")
-    numbers = lots.lazy().select("lot", *_LOT)
-    paid = both.join(numbers, on=_LOT, how="left").collect(engine="streaming")
+    numbers = lots.lazy().select("lot", *LOT)
+    paid = both.join(numbers, on=LOT, how="left").collect(engine="streaming")
     untold = _untold(scan, paid, lots.height)
     if untold.height:
-        of_untold = paid.lazy().filter(c("lot").is_null()).drop("lot").join(untold.lazy().select("lot", *_LOT), on=_LOT)
+        of_untold = paid.lazy().filter(c("lot").is_null()).drop("lot").join(untold.lazy().select("lot", *LOT), on=LOT)
         known = paid.lazy().filter(c("lot").is_not_null())
         paid = pl.concat([known, of_untold.select(paid.columns)]).collect(engine="streaming")
     return paid.with_row_index("transfer"), pl.concat([lots, untold], how="diagonal")
@@ -68,10 +69,10 @@ def _observed(scan: Scan) -> pl.LazyFrame:
         .drop("mass_wmt", "mass_dmt", "sheet_value_usd", "match_date", "match_value_usd", "match_mass_t", "why_code")
     )
     is_vouched, at_pit = c("transfer_key").is_not_null(), c("kind_code") == "ORE_AT_PIT"
-    both = (*_LOT, "kind_code", "payee_key", "haul_key")
+    both = (*LOT, "kind_code", "payee_key", "haul_key")
     joined = (
         vouched.with_columns(_buyer().alias("sold_to"))
-        .join(implied, on=("kind_code", *_LOT, "sold_to"), how="full", suffix="_implied")
+        .join(implied, on=("kind_code", *LOT, "sold_to"), how="full", suffix="_implied")
         .filter(is_vouched | (c("sheet_cents").is_not_null() & c("payee_key_implied").is_not_null()))
         .with_columns(
             pl.coalesce("invoicing_party_key", "invoicing_party_key_implied", "payee_key_implied"),
@@ -103,9 +104,9 @@ def _observed(scan: Scan) -> pl.LazyFrame:
         .join(_carriers(scan), on=("haul_key", "is_synthetic"), how="left")
         .join(
             scan("intermediate.int_settlement__sales").select(
-                c("buyer_key").alias("sheet_buyer_key"), *_LOT, c("detraction_deposit_id").alias("deposit_id")
+                c("buyer_key").alias("sheet_buyer_key"), *LOT, c("detraction_deposit_id").alias("deposit_id")
             ),
-            on=("sheet_buyer_key", *_LOT), how="left",
+            on=("sheet_buyer_key", *LOT), how="left",
         )
         .join(_rates(scan), on=("transfer_date", "is_synthetic"), how="left")
         .select(
@@ -195,7 +196,7 @@ def _unseen(scan: Scan, observed: pl.DataFrame) -> pl.LazyFrame:
     unseen = implied.join(seen, on="implied", how="left").filter(c("is_seen").is_null() | is_open)
     is_haulage = c("kind_code") == "HAULAGE"
     deducting = _deducting(scan, unseen.filter(is_haulage), implied.filter(c("kind_code") == "ORE_AT_PLANT"))
-    valued = unseen.join(deducting, on=_LOT, how="left").with_columns(
+    valued = unseen.join(deducting, on=LOT, how="left").with_columns(
         pl.when(is_haulage)
         .then(pl.coalesce("deducting_plant_key", "payer_key"))
         .otherwise(c("payer_key"))
@@ -235,11 +236,11 @@ def _deducting(scan: Scan, unpaid: pl.LazyFrame, sales: pl.LazyFrame) -> pl.Lazy
     )
     return (
         scan("intermediate.int_lot__arrivals")
-        .join(unpaid, on=_LOT, how="semi")
+        .join(unpaid, on=LOT, how="semi")
         .join(practice, on=("receiver_key", "is_synthetic"), how="semi")
-        .join(sheets, on=("receiver_key", *_LOT), how="anti")
-        .join(sales, on=_LOT, how="semi")
-        .group_by(_LOT)
+        .join(sheets, on=("receiver_key", *LOT), how="anti")
+        .join(sales, on=LOT, how="semi")
+        .group_by(LOT)
         .agg(c("receiver_key").min().alias("deducting_plant_key"))
     )
 
@@ -263,10 +264,10 @@ def _with_roles(scan: Scan, transfers: pl.LazyFrame) -> pl.LazyFrame:
     heaps = (
         scan("intermediate.int_lot__batch_lines")
         .filter("is_heap", c("stream_code") == "PRODUCT")
-        .select(*_LOT, pl.lit(True).alias("is_heap"))
+        .select(*LOT, pl.lit(True).alias("is_heap"))
         .unique()
     )
-    rows = transfers.join(heaps, on=_LOT, how="left")
+    rows = transfers.join(heaps, on=LOT, how="left")
     for end in ("payee", "payer"):
         of_end = roles.rename(
             {"party_key": f"{end}_key", "is_plant": f"{end}_is_plant", "is_collector": f"{end}_is_collector"}
@@ -307,7 +308,7 @@ def _untold(scan: Scan, paid: pl.DataFrame, known: int) -> pl.DataFrame:
     return (
         paid.lazy()
         .filter(c("lot").is_null())
-        .group_by(_LOT)
+        .group_by(LOT)
         .agg(
             c("first_date").min(),
             c("kind_code").replace_strict(of_kind, default=None, return_dtype=pl.String).max().alias("paid_kind"),
@@ -316,7 +317,7 @@ def _untold(scan: Scan, paid: pl.DataFrame, known: int) -> pl.DataFrame:
             c("operator_key", "reinfo_key").min(),
         )
         .select(
-            *_LOT,
+            *LOT,
             pl.coalesce(*of_code, "paid_kind", pl.lit("LOAD")).cast(LOT_KIND).alias("lot_kind"),
             "form", "first_date", "wet_g", "dry_g", "cu_pct", "copper_g", "operator_key", "reinfo_key",
             pl.lit(True).alias("is_origin"),

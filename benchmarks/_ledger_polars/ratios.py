@@ -56,6 +56,7 @@ def cells(seen: pl.DataFrame, reference: Reference, amount_scale: int) -> pl.Dat
             on=("base_code", "cell_level"), how="left", suffix="_of_any",
         )
     )  # fmt: skip
+    low_ppm, high_ppm = _bounds_ppm(reference.rules_ppm)
     is_enough = c("seen_count") >= pl.coalesce("least_count", "least_count_of_any")
     return (
         summed.filter((c("cell_level") == 0) | is_enough)
@@ -63,8 +64,8 @@ def cells(seen: pl.DataFrame, reference: Reference, amount_scale: int) -> pl.Dat
             *cell,
             "seen_count",
             "central_ppm",
-            _low_ppm(reference.rules_ppm).alias("low_ppm"),
-            _high_ppm(reference.rules_ppm).alias("high_ppm"),
+            low_ppm.alias("low_ppm"),
+            high_ppm.alias("high_ppm"),
         )
         .collect(engine="streaming")
     )
@@ -92,32 +93,21 @@ def _counted(seen: pl.DataFrame, amount_scale: int) -> pl.DataFrame:
     return pl.concat(levels)
 
 
-def _low_ppm(rules_ppm: dict[str, int]) -> pl.Expr:
-    least, wider = c("least") * PPM, rules_ppm["WIDENING_FRAC"] * (c("most") - c("least"))
-    prior = pl.coalesce(c("low_ppm") * 10**_RATIO_SCALE, least)
-    bound = (
-        pl.when(c("tail_count") >= 1)
-        .then(c("tail_low") * PPM)
-        .when((c("least") == c("most")) & (c("cell_level") > 0))
-        .then(least)
-        .otherwise(pl.min_horizontal(least - wider, prior))
-    )
-    outwards = bound - rules_ppm["RATIO_ROUNDING"] * 10**_RATIO_SCALE
-    zero = pl.when(c("least") >= 0).then(pl.lit(0, dtype=pl.Int64))
-    return rounded(pl.max_horizontal(outwards, zero), _BOUND // PPM)
+def _bounds_ppm(rules_ppm: dict[str, int]) -> tuple[pl.Expr, pl.Expr]:
+    """At ten decimals until they are rounded: a ratio's four and a threshold's six."""
+    scale, zero = 10**_RATIO_SCALE, pl.when(c("least") >= 0).then(pl.lit(0, dtype=pl.Int64))
+    least, most = c("least") * PPM, c("most") * PPM
+    wider = rules_ppm["WIDENING_FRAC"] * (c("most") - c("least"))
+    is_one = (c("least") == c("most")) & (c("cell_level") > 0)
 
+    def bound(tail: str, only: pl.Expr, widened: pl.Expr) -> pl.Expr:
+        return pl.when(c("tail_count") >= 1).then(c(tail) * PPM).when(is_one).then(only).otherwise(widened)
 
-def _high_ppm(rules_ppm: dict[str, int]) -> pl.Expr:
-    most, wider = c("most") * PPM, rules_ppm["WIDENING_FRAC"] * (c("most") - c("least"))
-    prior = pl.coalesce(c("high_ppm") * 10**_RATIO_SCALE, most)
-    bound = (
-        pl.when(c("tail_count") >= 1)
-        .then(c("tail_high") * PPM)
-        .when((c("least") == c("most")) & (c("cell_level") > 0))
-        .then(most)
-        .otherwise(pl.max_horizontal(most + wider, prior))
-    )
-    return rounded(bound + rules_ppm["RATIO_ROUNDING"] * 10**_RATIO_SCALE, _BOUND // PPM)
+    low = bound("tail_low", least, pl.min_horizontal(least - wider, pl.coalesce(c("low_ppm") * scale, least)))
+    high = bound("tail_high", most, pl.max_horizontal(most + wider, pl.coalesce(c("high_ppm") * scale, most)))
+    outwards = rules_ppm["RATIO_ROUNDING"] * scale
+    low = pl.max_horizontal(low - outwards, zero)
+    return rounded(low, _BOUND // PPM), rounded(high + outwards, _BOUND // PPM)
 
 
 def ranged(wanted: pl.LazyFrame, found: pl.DataFrame, reference: Reference) -> pl.LazyFrame:

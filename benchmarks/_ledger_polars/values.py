@@ -25,10 +25,9 @@ from benchmarks._ledger_polars.amounts import (
     wide,
     worth_uusd,
 )  # fmt: skip
-from benchmarks._ledger_polars.paid import Scan
+from benchmarks._ledger_polars.paid import LOT, Scan
 from benchmarks._ledger_polars.ratios import FEATURES, Reference, cells, ranged
 
-_LOT = ("lot_key", "is_synthetic")
 _BOUNDS = ("low", "central", "high")
 _ORE = ("ORE_AT_PIT", "ORE_AT_PLANT")
 
@@ -247,7 +246,7 @@ def _compared(scan: Scan, on_lots: pl.LazyFrame) -> pl.DataFrame:
     lme = {b: worth_uusd(c(f"copper_{b}_g"), c("price_uusd_per_t")) for b in _BOUNDS}
     is_export, is_biller = c("kind_code") == "EXPORT", c("kind_code") == "BILLER_FEE"
     one = pl.lit(PPM, dtype=pl.Int64)
-    fed = scan("intermediate.int_campaign__milled").select(*_LOT, units("fed_dmt").alias("fed_g"))
+    fed = scan("intermediate.int_campaign__milled").select(*LOT, units("fed_dmt").alias("fed_g"))
     return pl.concat([
         branch(
             of_kind("ORE_AT_PIT", "ORE_BETWEEN_COLLECTORS", "ORE_AT_PLANT", "CONCENTRATE", "EXPORT")
@@ -274,7 +273,7 @@ def _compared(scan: Scan, on_lots: pl.LazyFrame) -> pl.DataFrame:
             "origin_ubigeo_code",
             bounds=(c("mass_low_g"), c("mass_high_g")),
         ),
-        branch(of_kind("MILLING").join(fed, on=_LOT), "FED_DMT", 1, "fed_g", "plant_key"),
+        branch(of_kind("MILLING").join(fed, on=LOT), "FED_DMT", 1, "fed_g", "plant_key"),
         branch(of_kind("LABORATORY"), "LOT", 1, one, "lot_kind", "payee"),
         branch(
             of_kind("BILLER_FEE", "CONCESSION_FEE").join(sales, on="lot", how="left"), "SALE", 1, "ore_uusd",
@@ -296,7 +295,7 @@ def _sales(on_lots: pl.LazyFrame) -> pl.LazyFrame:
 
 def _provisional(scan: Scan) -> pl.LazyFrame:
     """What provisional sheets and declarations say, and first vouchers, by lot."""
-    codes = scan("intermediate.int_lot__codes").select("party_key", "lot_id", *_LOT)
+    codes = scan("intermediate.int_lot__codes").select("party_key", "lot_id", *LOT)
 
     def told(table: str, party: str, stage: str, value: str) -> pl.LazyFrame:
         rows = scan(table).filter("is_current", c(stage) == "PROVISIONAL")
@@ -306,7 +305,7 @@ def _provisional(scan: Scan) -> pl.LazyFrame:
 
     def named(rows: pl.LazyFrame, kind: pl.Expr, base: str, preference: int) -> pl.LazyFrame:
         return rows.select(
-            kind.cast(pl.String).alias("kind_code"), *_LOT, code(base).alias("base_code"),
+            kind.cast(pl.String).alias("kind_code"), *LOT, code(base).alias("base_code"),
             pl.lit(preference).alias("preference"), (c("cents") * 10_000).alias("provisional_uusd"),
         )  # fmt: skip
 
@@ -315,12 +314,12 @@ def _provisional(scan: Scan) -> pl.LazyFrame:
     vouchers = (
         scan("intermediate.int_transfer__vouchers")
         .filter(c("kind_code").is_in(["CONCENTRATE", "EXPORT"]), c("part_code") == "SALE")
-        .group_by("kind_code", *_LOT)
+        .group_by("kind_code", *LOT)
         .agg(total(units("value_usd")).alias("cents"))
     )
     return pl.concat([
-        named(sheets.group_by(_LOT).agg(c("cents").max()), pl.lit("CONCENTRATE"), "PROVISIONAL", 1),
-        named(declarations.group_by(_LOT).agg(total(c("cents"))), pl.lit("EXPORT"), "PROVISIONAL", 1),
+        named(sheets.group_by(LOT).agg(c("cents").max()), pl.lit("CONCENTRATE"), "PROVISIONAL", 1),
+        named(declarations.group_by(LOT).agg(total(c("cents"))), pl.lit("EXPORT"), "PROVISIONAL", 1),
         named(vouchers, c("kind_code"), "FIRST_VOUCHER", 2),
     ]).with_columns(c("kind_code").cast(KIND))  # fmt: skip
 
