@@ -13,6 +13,7 @@ inputs as Parquet and to Parquet. All have to give the same rows.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -20,8 +21,10 @@ from pathlib import Path
 
 from benchmarks import chain
 from benchmarks._dbt_statements import replay, sent
-from benchmarks._measure import measure, ratio, run_once, this
-from benchmarks._results import Outcome, Target, command_line, show
+from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._results import Outcome, Target, command_line, grown, show
+
+_MEMORY_LIMIT = "2GB"
 
 #: Lots that are simulated; more are copies.
 _SIMULATED = 25_000
@@ -142,6 +145,10 @@ def statements(folder: Path) -> None:
     replay(folder / "statements.json", folder / "before", folder / "statements" / "build.duckdb")
 
 
+def statements_in_little_memory(folder: Path) -> None:
+    replay(folder / "statements.json", folder / "before", folder / "little" / "build.duckdb", _MEMORY_LIMIT)
+
+
 def dbt_build(folder: Path) -> None:
     chain.dbt_build(folder, "--select", *_MODELS, "--indirect-selection", "buildable")
 
@@ -230,6 +237,23 @@ def run(lots: int, rounds: int) -> Outcome:
     )
 
 
+def growth(sizes: tuple[int, ...], in_little_memory: int) -> Outcome:
+    """dbt with its tests at several numbers of lots, and its statements at one under a limit of DuckDB's memory."""
+    seen = {lots: _alone(lots, "dbt") for lots in sizes}
+    little = _alone(in_little_memory, "little")
+    outcome = grown("Ledger as lots grow", "lots, dbt with its tests", seen)
+    limited = {f"{in_little_memory:,} lots, statements under memory_limit {_MEMORY_LIMIT}": little}
+    return show(dataclasses.replace(outcome, figures={**outcome.figures, **limited}))
+
+
+def _alone(lots: int, candidate: str) -> Runs:
+    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
+        folder = Path(root)
+        (folder / "lots.txt").write_text(str(lots))
+        run_once(_candidate("prepare", folder))
+        return Runs((run_once(_candidate(candidate, folder)),))
+
+
 if __name__ == "__main__":
     command_line(
         __doc__,
@@ -238,6 +262,7 @@ if __name__ == "__main__":
         {
             "prepare": prepare,
             "statements": statements,
+            "little": statements_in_little_memory,
             "dbt": dbt_build,
             "hand": by_hand,
             "polars": in_polars,

@@ -36,6 +36,23 @@ ratios_binned as (
 ),
 
 -- As many rows as there are different ratios at the fourth decimal, at most: what follows is small.
+ratios_finest as (
+    select
+        kind_code,
+        base_code,
+        feature_1,
+        feature_2,
+        feature_3,
+        feature_4,
+        ratio,
+        sum(row_weight) as ratio_count,
+        sum(amount) as amount,
+        sum(base) as base,
+        is_synthetic
+    from ratios_binned
+    group by kind_code, base_code, feature_1, feature_2, feature_3, feature_4, ratio, is_synthetic
+),
+
 ratios_counted as (
     select
         kind_code,
@@ -46,11 +63,11 @@ ratios_counted as (
         coalesce(feature_3, '') as feature_3,
         coalesce(feature_4, '') as feature_4,
         ratio,
-        sum(row_weight) as ratio_count,
+        sum(ratio_count) as ratio_count,
         sum(amount) as amount,
         sum(base) as base,
         is_synthetic
-    from ratios_binned
+    from ratios_finest
     group by grouping sets (
         (kind_code, base_code, is_synthetic, ratio, feature_1, feature_2, feature_3, feature_4),
         (kind_code, base_code, is_synthetic, ratio, feature_1, feature_2, feature_3),

@@ -13,6 +13,9 @@
 #}
 {% macro fixed(value) %}try_cast({{ value }} as decimal(18, 8)){% endmacro %}
 
+{# A binary number at twelve places, so that neither the order of rows in a sum nor its last bit in a rounding counts. #}
+{% macro steady(value) %}cast({{ value }} as decimal(28, 12)){% endmacro %}
+
 {# Money to the cent, half away from zero. #}
 {% macro cents(value) %}cast(round({{ fixed(value) }}, 2) as decimal(18, 2)){% endmacro %}
 

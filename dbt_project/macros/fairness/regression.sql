@@ -1,6 +1,3 @@
-{# A number that is added up as a decimal of twelve places, so that sums do not depend on the order of rows. #}
-{% macro steady(value) %}cast({{ value }} as decimal(28, 12)){% endmacro %}
-
 {#
   Least squares with a mean of its own for every cell, by the theorem of Frisch, Waugh and Lovell: the CTE `partialled_out`
   is `sales` with, for every outcome, a column <outcome>_rest: what neither the cell nor the regressors explain. Regressors

@@ -105,8 +105,10 @@ select
 from (
     select
         *,
-        date_weight * {{ date_nearness('lag_days') }} + value_weight * coalesce(value_nearness, 0)
-        + mass_weight * coalesce(mass_nearness, 0) + party_weight * same_party as score
+        {{ steady(
+            'date_weight * ' ~ date_nearness('lag_days') ~ ' + value_weight * coalesce(value_nearness, 0)'
+            ~ ' + mass_weight * coalesce(mass_nearness, 0) + party_weight * same_party'
+        ) }} as score
     from likenesses
     where
         lag_days between -days_before and days_after

@@ -139,8 +139,10 @@ pairs as (
     from (
         select
             *,
-            date_weight * {{ date_nearness('lag_days') }} + mass_weight * mass_nearness + plate_weight * same_plate
-            + carrier_weight * same_carrier + party_weight * same_party as score
+            {{ steady(
+                'date_weight * ' ~ date_nearness('lag_days') ~ ' + mass_weight * mass_nearness'
+                ~ ' + plate_weight * same_plate + carrier_weight * same_carrier + party_weight * same_party'
+            ) }} as score
         from likenesses
         where lag_days between -days_before and days_after and mass_nearness >= 0
     ) as scored

@@ -3,13 +3,14 @@
 -- where they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not
 -- there) the sheet does; where both are whole and differ, difference_usd says by how much.
 with vouched as (
+    -- The key tells kind, lot, payee, payer and is_synthetic, so it is grouped by alone.
     select
         transfer_key,
-        kind_code,
-        lot_key,
-        payee_key,
-        payer_key,
-        is_synthetic,
+        any_value(kind_code) as kind_code,
+        any_value(lot_key) as lot_key,
+        any_value(payee_key) as payee_key,
+        any_value(payer_key) as payer_key,
+        any_value(is_synthetic) as is_synthetic,
         sum(value_usd) as voucher_value_usd,
         max(case when part_code = 'ADJUSTMENT' then 1 else 0 end) = 1 as has_adjustment,
         min(issue_date) as first_date,
@@ -23,7 +24,7 @@ with vouched as (
         min(match_score) as match_score,
         max(case method_code when 'SCORED' then 3 when 'NAMED' then 2 else 1 end) as method_rank
     from {{ ref('int_transfer__vouchers') }}
-    group by transfer_key, kind_code, lot_key, payee_key, payer_key, is_synthetic
+    group by transfer_key
 ),
 
 implied as (
@@ -35,6 +36,7 @@ implied as (
 
 joined as (
     select
+        vouched.transfer_key,
         coalesce(vouched.kind_code, implied.kind_code) as kind_code,
         coalesce(vouched.lot_key, implied.lot_key) as lot_key,
         coalesce(vouched.payee_key, implied.payee_key) as payee_key,
@@ -134,7 +136,7 @@ carriers as (
 )
 
 select
-    {{ transfer_key('valued') }} as transfer_key,
+    coalesce(valued.transfer_key, {{ transfer_key('valued') }}) as transfer_key,
     valued.kind_code,
     valued.lot_key,
     valued.payee_key,

@@ -43,7 +43,7 @@ places as (
         sum({{ steady('paid_log_paid') }}) as paid_log_paid,
         sum(paid_frac) as paid,
         stddev_samp(paid_frac) / avg(paid_frac) as variation,
-        quantile_cont(paid_frac, 0.9) / quantile_cont(paid_frac, 0.1) as p90_p10,
+        quantile_cont(cast(paid_frac as double), 0.9) / quantile_cont(cast(paid_frac as double), 0.1) as p90_p10,
         is_synthetic
     from ranked
     group by year, kind_code, place_level, place_code, is_synthetic

@@ -286,8 +286,10 @@ pairs as (
     from (
         select
             *,
-            date_weight * {{ date_nearness('lag_days') }} + mass_weight * coalesce(mass_nearness, 0)
-            + party_weight * same_party as score
+            {{ steady(
+                'date_weight * ' ~ date_nearness('lag_days') ~ ' + mass_weight * coalesce(mass_nearness, 0)'
+                ~ ' + party_weight * same_party'
+            ) }} as score
         from likenesses
         where lag_days between -days_before and days_after and coalesce(mass_nearness, 0) >= 0
     ) as scored
