@@ -11,6 +11,7 @@ from benchmarks import (
     disclosure,
     genealogy,
     ledger,
+    new_month,
     registry_history,
     simulator,
     sunat_documents,
@@ -44,9 +45,10 @@ _FULL: dict[str, _Benchmark] = {
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),
     "ledger-growth": lambda: ledger.growth((100_000, 300_000, 1_000_000), in_little_memory=1_000_000),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
-    "chain-growth": lambda: chain.growth((20_000, 200_000)),
+    "chain-growth": lambda: chain.growth((20_000, 60_000, 200_000)),
     "dagster": lambda: chain.run_sample(rounds=5),
     "unchanged": lambda: unchanged_run.run(rounds=5),
+    "new-month": lambda: new_month.run(lots=20_000, rounds=1),
     "disclosure": lambda: disclosure.run(districts=1_000),
 }
 
