@@ -16,6 +16,8 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
+from pipelines.errors import AntawasiError
+
 #: Columns and their Spark types by table, as `{"marts.dim_lot": {"lot_key": "string"}}`.
 Columns = Mapping[str, Mapping[str, str]]
 
@@ -165,7 +167,7 @@ def _inline_windows(tree: exp.Expression) -> None:
 
 
 def _as_argument(annotator: Any, node: exp.Expression) -> exp.Expression:
-    """DuckDB rounds decimals to decimals, and its medians and quantiles of decimals are decimals too."""
+    """DuckDB rounds decimals to decimals, and its medians of decimals are decimals too."""
     kept = node.this.is_type("decimal", "unknown")
     annotator._set_type(node, node.this.type if kept else exp.DType.DOUBLE)
     return node
@@ -178,7 +180,7 @@ def _of_what_is_taken(annotator: Any, node: exp.Expression) -> exp.Expression:
 #: Where sqlglot knows less of DuckDB's types than the rules below need.
 _TYPES = {
     **DuckDB.EXPRESSION_METADATA,
-    **{kind: {"annotator": _as_argument} for kind in (exp.Round, exp.Median, exp.PercentileCont)},
+    **{kind: {"annotator": _as_argument} for kind in (exp.Round, exp.Median)},
     **{kind: {"annotator": _of_what_is_taken} for kind in (exp.ArgMax, exp.ArgMin)},
 }
 
@@ -222,10 +224,23 @@ def _replace(node: exp.Expression, new: exp.Expression) -> None:
     node.replace(new)
 
 
-def _quantile(node: exp.PercentileCont | exp.Median) -> None:
+def _percentile(value: exp.Expression, share: exp.Expression) -> exp.Anonymous:
+    return exp.Anonymous(this="percentile", expressions=[_double(value.copy()), share])
+
+
+def _quantile(node: exp.PercentileCont) -> None:
+    """Of decimals DuckDB cuts after their last digit, and the last bit of the share decides where: no other engine could follow."""
+    if _is(node.this, _DECIMAL):
+        raise AntawasiError(
+            f"{node.sql(dialect='duckdb')} is a quantile of decimals, which DuckDB cuts after their last digit and Spark does not. "
+            "What to do: take it of cast(... as double)."
+        )
+    _replace(node, _percentile(node.this, node.expression))
+
+
+def _median(node: exp.Median) -> None:
     """Of decimals, DuckDB cuts what lies between two values after their last digit."""
-    share = node.expression if isinstance(node, exp.PercentileCont) else exp.Literal.number("0.5")
-    binary = exp.Anonymous(this="percentile", expressions=[_double(node.this.copy()), share])
+    binary = _percentile(node.this, exp.Literal.number("0.5"))
     kind, outer = node.this.type, node.parent if isinstance(node.parent, exp.Filter) else node
     node_type = node.type
     node.replace(binary)
@@ -272,7 +287,7 @@ _BY_TYPE = {
     exp.TryCast: _cast,
     exp.Round: _round,
     exp.PercentileCont: _quantile,
-    exp.Median: _quantile,
+    exp.Median: _median,
     exp.Concat: _joined,
 }
 

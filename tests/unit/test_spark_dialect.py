@@ -61,11 +61,19 @@ def test_nulls_come_last_in_every_order():
     assert "ORDER BY sales.usd DESC)" in spark("row_number() over (order by usd desc)")
 
 
-def test_a_quantile_of_decimals_is_cut_after_the_last_digit():
-    told = spark("quantile_cont(usd, 0.9)")
+def test_a_median_of_decimals_is_cut_after_the_last_digit():
+    told = spark("median(usd)")
     assert "FLOOR(" in told and "* 1e2" in told and "AS DECIMAL(18, 2))" in told
     assert "FLOOR(" not in spark("median(share)")
     assert "FILTER(WHERE" in spark("median(usd) filter (where lots > 1)")
+
+
+def test_another_quantile_is_taken_of_binary_numbers_alone():
+    assert "PERCENTILE(CAST(sales.share AS DOUBLE), CAST(0.9 AS " in spark("quantile_cont(share, 0.9)")
+    assert "PERCENTILE(" in spark("quantile_cont(cast(usd as double), 0.1)")
+    assert "PERCENTILE(" in spark("quantile_cont(usd / lots, 0.1)")
+    with pytest.raises(AntawasiError, match=r"usd.*of decimals.*as double"):
+        spark("quantile_cont(usd, 0.9)")
 
 
 def test_a_window_that_extends_a_named_one_is_written_out():
