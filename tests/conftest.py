@@ -31,8 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         housed[item.path] |= "house" in getattr(item, "fixturenames", ())
     first = next((path for path, is_housed in housed.items() if is_housed), None)
-    items.sort(key=lambda item: housed[item.path] and item.path != first)
-    items.sort(key=lambda item: item.path != first)
+    items.sort(key=lambda item: (item.path != first, housed[item.path]))
 
 
 @pytest.fixture
