@@ -352,7 +352,8 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
 def test_an_operators_history_is_readable(house, ask):
     ((party, registration),) = ask(
         "SELECT party_key, registration_key FROM marts.dim_registration WHERE change_type = 'vanished' AND is_synthetic "
-        "AND registration_key IN (SELECT reinfo_key FROM staging.stg_partner_step_events__events) ORDER BY 2 LIMIT 1"
+        "AND registration_key IN (SELECT reinfo_key FROM staging.stg_partner_step_events__events "
+        "WHERE step_code = 'INSCRIPCION_REINFO') ORDER BY 2 LIMIT 1"
     )
     for key in (party, registration):
         text = antawasi("operator", key, home=house).stdout
