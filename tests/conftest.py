@@ -24,6 +24,16 @@ FIXTURES = Path(__file__).parent / "fixtures"
 os.environ["ANTAWASI_PROFILE"] = "test"
 
 
+@pytest.hookimpl(trylast=True)  # of what is run
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in another order: one that needs the house, then those that do not, which another process tests meanwhile."""
+    housed = {item.path: False for item in items}
+    for item in items:
+        housed[item.path] |= "house" in getattr(item, "fixturenames", ())
+    first = next((path for path, is_housed in housed.items() if is_housed), None)
+    items.sort(key=lambda item: (item.path != first, housed[item.path]))
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(profile="test", home=tmp_path / "home", workers=1, http_politeness_s=0)
