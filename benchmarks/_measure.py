@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 #: Above these a run is noisy: greatest over least wall time of the baseline, greatest over least CPU ratio to it.
 NOISY_WALL, NOISY_CPU_RATIO = 1.5, 1.2
@@ -100,6 +101,18 @@ def run_once(argv: Sequence[str]) -> Figures:
             tail = errors.read().decode(errors="replace")[-2000:]
             raise RuntimeError(f"{' '.join(argv)} ended with {process.returncode}\n{tail}")
     return Figures(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024 / 1e6)
+
+
+def alone(module: str, lots: int, candidate: str, prepare: str = "prepare") -> Runs:
+    """One run of a module's candidate at a size, in a folder that its `prepare` has filled: a point of a growth curve.
+
+    Raises:
+        RuntimeError: either failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as folder:
+        (Path(folder) / "lots.txt").write_text(str(lots))
+        run_once(this(module, "--candidate", prepare, folder))
+        return Runs((run_once(this(module, "--candidate", candidate, folder)),))
 
 
 def measure(candidates: Mapping[str, Sequence[str]], rounds: int) -> dict[str, Runs]:

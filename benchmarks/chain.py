@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks._dbt_statements import replay, sent
-from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._measure import alone, measure, ratio, run_once, this
 from benchmarks._results import Outcome, Target, command_line, grown, show
 
 _HOUSE, _LOTS = "house", "lots.txt"
@@ -151,12 +151,7 @@ def run_sample(rounds: int) -> Outcome:
 
 def growth(sizes: tuple[int, ...]) -> Outcome:
     """dbt with all tests, at several numbers of lots."""
-    seen: dict[int, Runs] = {}
-    for lots in sizes:
-        with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as folder:
-            (Path(folder) / _LOTS).write_text(str(lots))
-            run_once(_candidate("prepare-sector", folder))
-            seen[lots] = Runs((run_once(_candidate("dbt", folder)),))
+    seen = {lots: alone("chain", lots, "dbt", prepare="prepare-sector") for lots in sizes}
     return show(grown("Warehouse as lots grow", "lots, dbt with all tests", seen))
 
 

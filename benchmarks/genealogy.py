@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks._dbt_statements import replay, sent
-from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._measure import Runs, alone, measure, ratio, run_once, this
 from benchmarks._results import Outcome, Target, command_line, grown, show
 
 #: Beside the script by hand. In sizes where the slow ones would take an evening, some of them.
@@ -40,7 +40,7 @@ def prepare(folder: Path) -> None:
     (folder / "statements.json").write_text(json.dumps(sent(build_db, folder, ["int_lot__genealogy"])))
     build_db.unlink()
     _write_graph(folder / "before", int((folder / "lots.txt").read_text()))
-    if json.loads((folder / "others.json").read_text()):
+    if (folder / "others.json").exists():
         import duckdb
 
         with duckdb.connect(str(folder / "before"), read_only=True) as connection:
@@ -193,17 +193,8 @@ def run(lots: int, rounds: int, others: Sequence[str] = OTHERS) -> Outcome:
 
 def growth(sizes: tuple[int, ...], in_little_memory: int) -> Outcome:
     """Ours alone at several sizes, and at one under a limit of DuckDB's memory, which is not part of the curve."""
-    seen = {lots: _alone(lots, "ours") for lots in sizes}
-    return show(_grown(seen, in_little_memory, _alone(in_little_memory, "little")))
-
-
-def _alone(lots: int, candidate: str) -> Runs:
-    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
-        folder = Path(root)
-        (folder / "lots.txt").write_text(str(lots))
-        (folder / "others.json").write_text("[]")
-        run_once(_candidate("prepare", folder))
-        return Runs((run_once(_candidate(candidate, folder)),))
+    seen = {lots: alone("genealogy", lots, "ours") for lots in sizes}
+    return show(_grown(seen, in_little_memory, alone("genealogy", in_little_memory, "little")))
 
 
 def _grown(seen: Mapping[int, Runs], lots: int, little: Runs) -> Outcome:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks import chain
 from benchmarks._dbt_statements import replay, sent
-from benchmarks._measure import Runs, measure, ratio, run_once, this
+from benchmarks._measure import alone, measure, ratio, run_once, this
 from benchmarks._results import Outcome, Target, command_line, grown, show
 
 _MEMORY_LIMIT = "2GB"
@@ -239,19 +239,11 @@ def run(lots: int, rounds: int) -> Outcome:
 
 def growth(sizes: tuple[int, ...], in_little_memory: int) -> Outcome:
     """dbt with its tests at several numbers of lots, and its statements at one under a limit of DuckDB's memory."""
-    seen = {lots: _alone(lots, "dbt") for lots in sizes}
-    little = _alone(in_little_memory, "little")
+    seen = {lots: alone("ledger", lots, "dbt") for lots in sizes}
+    little = alone("ledger", in_little_memory, "little")
     outcome = grown("Ledger as lots grow", "lots, dbt with its tests", seen)
     limited = {f"{in_little_memory:,} lots, statements under memory_limit {_MEMORY_LIMIT}": little}
     return show(dataclasses.replace(outcome, figures={**outcome.figures, **limited}))
-
-
-def _alone(lots: int, candidate: str) -> Runs:
-    with tempfile.TemporaryDirectory(prefix="antawasi-bench-") as root:
-        folder = Path(root)
-        (folder / "lots.txt").write_text(str(lots))
-        run_once(_candidate("prepare", folder))
-        return Runs((run_once(_candidate(candidate, folder)),))
 
 
 if __name__ == "__main__":

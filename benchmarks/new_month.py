@@ -1,8 +1,8 @@
 """`antawasi run` when one more month has come, beside a run that takes in everything at once.
 
 The sample's files, without its tiny sector, and those of a simulated one of `lots` lots over 54 months. `everything` starts in
-an empty house; `one new month` in one that knows all files but those that end with the last month. Both houses have to hold
-the same rows: what differs by when a file landed is left out.
+an empty house; `one new month` in one that has taken in all files but the last month's. Both houses have to hold the same
+rows: what differs by when a file landed is left out.
 """
 
 from __future__ import annotations
