@@ -43,6 +43,8 @@ _FULL: dict[str, _Benchmark] = {
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5, others=("polars",)),
     "genealogy-growth": lambda: genealogy.growth((1_000_000, 3_000_000, 10_000_000), in_little_memory=50_000_000),
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),
+    # frames would need more memory than a small machine has, and another copy of the papers more disk
+    "ledger-10-million": lambda: ledger.run(lots=10_000_000, rounds=1, others=("by hand",)),
     "ledger-growth": lambda: ledger.growth((25_000, 100_000, 400_000), in_little_memory=400_000),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
     "chain-growth": lambda: chain.growth((20_000, 60_000, 200_000)),

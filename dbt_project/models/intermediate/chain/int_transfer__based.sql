@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 -- Every transfer, observed (with its value) or not (without), beside what its value is compared with: one row for each
 -- base that is known. Goods are compared with their copper at the London price of their day, a product's sale and its
 -- export with each other and with what was provisionally settled (a value that is still provisional counts as not
