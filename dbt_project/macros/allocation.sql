@@ -9,68 +9,88 @@
   value_low_usd, value_high_usd, value_basis_code, is_synthetic.
 #}
 {% macro allocated_over_origins(transfers, per=[]) -%}
-{%- set grain = per + ['origin_lot_key', 'kind_code', 'payee_role_code', 'payer_role_code', 'value_basis_code'] -%}
+{%- set flow = ['kind_code', 'payee_role_code', 'payer_role_code', 'value_basis_code'] -%}
+{%- set codes = per + flow -%}
+-- By number: four texts on each of many shares are most of what there would be to hold and to group by.
+numbered as (
+    select
+        *,
+        row_number() over (order by {{ codes | join(', ') }}) as flow_number
+    from (select distinct {{ codes | join(', ') }} from {{ transfers }}) as found
+),
+
 in_cents as (
     select
-        transfer_key,
-        kind_code,
-        lot_key,
-        basis_code,
-        payee_role_code,
-        payer_role_code,
-        {{ whole_cents('value_usd') }} as whole_cents,
-        {{ whole_cents('value_usd') }} - {{ whole_cents('value_low_usd') }} as below_cents,
-        {{ whole_cents('value_high_usd') }} - {{ whole_cents('value_usd') }} as above_cents,
-        value_basis_code,
-        is_synthetic
-    from {{ transfers }}
+        transfers.transfer_key,
+        numbered.flow_number,
+        transfers.lot_key,
+        transfers.basis_code,
+        {{ whole_cents('transfers.value_usd') }} as whole_cents,
+        {{ whole_cents('transfers.value_usd') }} - {{ whole_cents('transfers.value_low_usd') }} as below_cents,
+        {{ whole_cents('transfers.value_high_usd') }} - {{ whole_cents('transfers.value_usd') }} as above_cents,
+        transfers.is_synthetic
+    from {{ transfers }} as transfers
+    inner join numbered
+        on
+            {% for code in codes -%}
+                {{ 'and ' if not loop.first }}transfers.{{ code }} = numbered.{{ code }}
+            {% endfor %}
+),
+
+-- Grouped and joined back: a window over so many short groups takes twice as long.
+rests as (
+    select
+        in_cents.transfer_key,
+        max(in_cents.whole_cents)
+        - sum({{ whole_part('in_cents.whole_cents', 'shares.copper_g', 'shares.lot_copper_g') }}) as rest_cents,
+        in_cents.is_synthetic
+    from in_cents
+    inner join {{ ref('int_lot__shares') }} as shares
+        on
+            in_cents.lot_key = shares.lot_key
+            and in_cents.basis_code = shares.basis_code
+            and in_cents.is_synthetic = shares.is_synthetic
+            and shares.origin_count > 1
+    group by in_cents.transfer_key, in_cents.is_synthetic
+),
+
+with_rests as (
+    select
+        in_cents.*,
+        coalesce(rests.rest_cents, 0) as rest_cents
+    from in_cents
+    left join rests
+        on in_cents.transfer_key = rests.transfer_key and in_cents.is_synthetic = rests.is_synthetic
 ),
 
 parts as (
     select
-        in_cents.*,
-        coalesce(shares.origin_lot_key, in_cents.lot_key) as origin_lot_key,
+        whole.flow_number,
+        whole.whole_cents,
+        whole.below_cents,
+        whole.above_cents,
+        coalesce(shares.origin_lot_key, whole.lot_key) as origin_lot_key,
         coalesce(shares.copper_g, 1) as share_g,
         coalesce(shares.copper_low_g, 1) as share_low_g,
         coalesce(shares.copper_high_g, 1) as share_high_g,
         coalesce(shares.lot_copper_g, 1) as lot_g,
         coalesce(shares.origin_count, 1) as origin_count,
         coalesce(shares.is_largest, true) as is_largest,
-        {{ whole_part('in_cents.whole_cents', 'coalesce(shares.copper_g, 1)', 'coalesce(shares.lot_copper_g, 1)') }}
-            as part_cents
-    from in_cents
+        {{ whole_part('whole.whole_cents', 'coalesce(shares.copper_g, 1)', 'coalesce(shares.lot_copper_g, 1)') }}
+        + case when coalesce(shares.is_largest, true) then whole.rest_cents else 0 end as value_cents,
+        whole.is_synthetic
+    from with_rests as whole
     left join {{ ref('int_lot__shares') }} as shares
         on
-            in_cents.lot_key = shares.lot_key
-            and in_cents.basis_code = shares.basis_code
-            and in_cents.is_synthetic = shares.is_synthetic
+            whole.lot_key = shares.lot_key
+            and whole.basis_code = shares.basis_code
+            and whole.is_synthetic = shares.is_synthetic
 ),
 
--- Grouped and joined back: a window over so many short groups takes twice as long.
-rests as (
+summed as (
     select
-        transfer_key,
-        max(whole_cents) - sum(part_cents) as rest_cents,
-        is_synthetic
-    from parts
-    where origin_count > 1
-    group by transfer_key, is_synthetic
-),
-
-settled as (
-    select
-        parts.*,
-        parts.part_cents + coalesce(rests.rest_cents, 0) as value_cents
-    from parts
-    left join rests
-        on
-            case when parts.is_largest then parts.transfer_key end = rests.transfer_key
-            and parts.is_synthetic = rests.is_synthetic
-),
-
-allocated as (
-    select
-        {{ grain | join(',\n        ') }},
+        origin_lot_key,
+        flow_number,
         cast(sum(value_cents) as bigint) as value_cents,
         cast(sum(
             value_cents
@@ -84,8 +104,23 @@ allocated as (
         ) as bigint) as high_cents,
         count(*) as transfer_count,
         is_synthetic
-    from settled
-    group by {{ grain | join(', ') }}, is_synthetic
+    from parts
+    group by origin_lot_key, flow_number, is_synthetic
+),
+
+allocated as (
+    select
+        {% for code in per + ['origin_lot_key'] + flow -%}
+            {{ 'summed' if code == 'origin_lot_key' else 'numbered' }}.{{ code }},
+        {% endfor -%}
+        summed.value_cents,
+        summed.low_cents,
+        summed.high_cents,
+        summed.transfer_count,
+        summed.is_synthetic
+    from summed
+    inner join numbered
+        on summed.flow_number = numbered.flow_number
 )
 {%- endmacro %}
 
