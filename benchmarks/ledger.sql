@@ -208,30 +208,48 @@ CREATE TEMP MACRO key_of(kind, lot_key, payee, payer, is_synthetic) AS md5(
 );
 
 -- What vouchers and sheets show -------------------------------------------------------------------------------------
--- The key of a transfer says all five columns that make it, so vouchers are grouped by it alone.
+-- Most transfers have one voucher, so only the others are put in order and summed.
 CREATE TEMP TABLE paid AS
-WITH vouched AS (
+WITH repeated AS (
+    SELECT transfer_key FROM house.intermediate.int_transfer__vouchers GROUP BY ALL HAVING count(*) > 1
+),
+ordered AS (
     SELECT
-        transfer_key,
-        any_value(kind_code)::kind AS kind,
-        any_value(lot_key) AS lot_key,
-        any_value(payee_key) AS payee_key,
-        any_value(payer_key) AS payer_key,
-        any_value(is_synthetic) AS is_synthetic,
-        sum(value_usd) AS voucher_value_usd,
-        bool_or(part_code = 'ADJUSTMENT') AS has_adjustment,
-        min(issue_date) AS first_date,
-        max(issue_date) AS last_date,
-        count(*) AS voucher_count,
-        min_by(document_key, concat(part_code <> 'SALE', issue_date, document_key)) AS invoice_key,
-        min_by(issuer_key, concat(part_code <> 'SALE', issue_date, document_key)) AS invoicing_party_key,
-        CASE WHEN min(currency_code) = 'PEN' AND max(currency_code) = 'PEN' THEN sum(net_amount) END AS value_pen,
-        max(haul_key) AS haul_key,
-        sum(CASE WHEN part_code = 'SALE' THEN quantity_t END) AS quantity_t,
-        min(match_score) AS match_score,
+        *,
+        row_number() OVER (PARTITION BY transfer_key ORDER BY part_code <> 'SALE', issue_date, document_key) AS number
+    FROM house.intermediate.int_transfer__vouchers SEMI JOIN repeated USING (transfer_key)
+),
+firsts AS (
+    SELECT * FROM house.intermediate.int_transfer__vouchers ANTI JOIN repeated USING (transfer_key)
+    UNION ALL
+    SELECT * EXCLUDE (number) FROM ordered WHERE number = 1
+),
+later AS (
+    SELECT
+        transfer_key, sum(value_usd) AS value_usd, bool_or(part_code = 'ADJUSTMENT') AS has_adjustment,
+        min(issue_date) AS first_date, max(issue_date) AS last_date, count(*) AS voucher_count,
+        sum(net_amount) AS net_amount, bool_and(currency_code = 'PEN') AS is_in_pen, max(haul_key) AS haul_key,
+        sum(quantity_t) FILTER (part_code = 'SALE') AS quantity_t, min(match_score) AS match_score,
         max(CASE method_code WHEN 'SCORED' THEN 3 WHEN 'NAMED' THEN 2 ELSE 1 END) AS method_rank
-    FROM house.intermediate.int_transfer__vouchers
+    FROM ordered WHERE number > 1
     GROUP BY transfer_key
+),
+vouched AS (
+    SELECT
+        transfer_key, f.kind_code::kind AS kind, f.lot_key, f.payee_key, f.payer_key, f.is_synthetic,
+        f.value_usd + coalesce(l.value_usd, 0) AS voucher_value_usd,
+        f.part_code = 'ADJUSTMENT' OR coalesce(l.has_adjustment, false) AS has_adjustment,
+        least(f.issue_date, l.first_date) AS first_date, greatest(f.issue_date, l.last_date) AS last_date,
+        1 + coalesce(l.voucher_count, 0) AS voucher_count, f.document_key AS invoice_key,
+        f.issuer_key AS invoicing_party_key,
+        CASE WHEN f.currency_code = 'PEN' AND coalesce(l.is_in_pen, true) THEN f.net_amount + coalesce(l.net_amount, 0)
+        END AS value_pen,
+        greatest(f.haul_key, l.haul_key) AS haul_key,
+        CASE WHEN f.part_code = 'SALE' THEN coalesce(f.quantity_t + l.quantity_t, f.quantity_t, l.quantity_t) END
+            AS quantity_t,
+        least(f.match_score, l.match_score) AS match_score,
+        greatest(CASE f.method_code WHEN 'SCORED' THEN 3 WHEN 'NAMED' THEN 2 ELSE 1 END, l.method_rank) AS method_rank
+    FROM firsts AS f LEFT JOIN later AS l USING (transfer_key)
 ),
 implied AS (
     SELECT
@@ -625,7 +643,7 @@ with_base AS (
         coalesce(r.base, s.base)::DECIMAL(18, 6) AS base, coalesce(r.base_low, s.base_low)::DECIMAL(18, 6) AS base_low,
         coalesce(r.base_high, s.base_high)::DECIMAL(18, 6) AS base_high,
         r.is_fixed AND r.base IS NOT NULL AS is_modelled
-    FROM rated AS r LEFT JOIN imputed_sales AS s ON r.lot = s.lot AND r.base IS NULL
+    FROM rated AS r LEFT JOIN imputed_sales AS s ON CASE WHEN r.base IS NULL THEN r.lot END = s.lot
     WHERE coalesce(r.base, s.base) IS NOT NULL
 ),
 valued AS (

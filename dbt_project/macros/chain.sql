@@ -84,6 +84,11 @@
     end
 {%- endmacro %}
 
+{# Ways of tying a voucher to its lot, the surest first: by key, named, scored (int_document__matched). #}
+{% macro method_rank(method_code) -%}
+    case {{ method_code }} when 'SCORED' then 3 when 'NAMED' then 2 else 1 end
+{%- endmacro %}
+
 {# In what role a transfer is received. `transfer` has kind_code, payee_key and operator_key; `roles` are the payee's. #}
 {% macro payee_role(transfer, roles) -%}
     case

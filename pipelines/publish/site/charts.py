@@ -44,15 +44,16 @@ def bars(
     y = _names(rows)
     base = alt.Chart(width=_WIDTH, height=_step(rows))
     colour = alt.Color("colour:N", scale=None) if "colour" in rows[0] else alt.value(SERIES[0])
-    layers = [
-        base.mark_bar(size=18).encode(x=x, y=y, color=colour),
-        base.transform_calculate(at="isValid(datum.value) ? max(datum.value, 0) : 0")
-        .mark_text(align="left", dx=4, fontSize=_FONT, color=INK)
-        .encode(x="at:Q", y=y, text="text:N"),
-    ]
+    told = base.transform_calculate(at="isValid(datum.value) ? max(datum.value, 0) : 0").encode(
+        x="at:Q", y=y, text="text:N"
+    )
+    text = {"align": "left", "dx": 4, "fontSize": _FONT}
+    layers = [base.mark_bar(size=18).encode(x=x, y=y, color=colour)]
     if mark:
         layers.insert(0, base.mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(mark)))
-    drawn = alt.layer(*layers)
+        # the line stops at a text that it would run through
+        layers.append(told.mark_text(**text, color=PAPER, stroke=PAPER, strokeWidth=5, strokeJoin="round", aria=False))
+    drawn = alt.layer(*layers, told.mark_text(**text, color=INK))
     if "group" not in rows[0]:
         return drawn.properties(data=_data(rows))
     groups = list(dict.fromkeys(row["group"] for row in rows))

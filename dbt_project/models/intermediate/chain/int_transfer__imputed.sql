@@ -91,11 +91,11 @@ with_base as (
         rated.ratio_count,
         rated.is_synthetic
     from rated
+    -- As a key, since a condition on the left side of an outer join would compare every row with every sale.
     left join imputed_sales
         on
-            rated.lot_key = imputed_sales.lot_key
+            case when rated.base is null then rated.lot_key end = imputed_sales.lot_key
             and rated.is_synthetic = imputed_sales.is_synthetic
-            and rated.base is null
     where coalesce(rated.base, imputed_sales.base) is not null
 ),
 

@@ -2,29 +2,90 @@
 -- sale that is invoiced provisionally and then finally is one row with its final value. The vouchers' sum holds, but
 -- where they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not
 -- there) the sheet does; where both are whole and differ, difference_usd says by how much.
-with vouched as (
-    -- The key tells kind, lot, payee, payer and is_synthetic, so it is grouped by alone.
+with repeated as (
+    select transfer_key
+    from {{ ref('int_transfer__vouchers') }}
+    group by transfer_key
+    having count(*) > 1
+),
+
+ordered as (
+    select
+        vouchers.*,
+        row_number() over (
+            partition by vouchers.transfer_key
+            order by vouchers.part_code <> 'SALE', vouchers.issue_date, vouchers.document_key
+        ) as voucher_number
+    from {{ ref('int_transfer__vouchers') }} as vouchers
+    inner join repeated
+        on vouchers.transfer_key = repeated.transfer_key
+),
+
+-- Most transfers have one voucher: grouping all would hold every text of every voucher in memory at once.
+firsts as (
+    select
+        vouchers.*,
+        1 as voucher_number
+    from {{ ref('int_transfer__vouchers') }} as vouchers
+    left join repeated
+        on vouchers.transfer_key = repeated.transfer_key
+    where repeated.transfer_key is null
+
+    union all
+
+    select * from ordered
+    where voucher_number = 1
+),
+
+later as (
     select
         transfer_key,
-        any_value(kind_code) as kind_code,
-        any_value(lot_key) as lot_key,
-        any_value(payee_key) as payee_key,
-        any_value(payer_key) as payer_key,
-        any_value(is_synthetic) as is_synthetic,
-        sum(value_usd) as voucher_value_usd,
+        sum(value_usd) as value_usd,
         max(case when part_code = 'ADJUSTMENT' then 1 else 0 end) = 1 as has_adjustment,
         min(issue_date) as first_date,
         max(issue_date) as last_date,
         count(*) as voucher_count,
-        min_by(document_key, concat(part_code <> 'SALE', issue_date, document_key)) as invoice_key,
-        min_by(issuer_key, concat(part_code <> 'SALE', issue_date, document_key)) as invoicing_party_key,
-        case when min(currency_code) = 'PEN' and max(currency_code) = 'PEN' then sum(net_amount) end as value_pen,
+        sum(net_amount) as net_amount,
+        min(case when currency_code = 'PEN' then 1 else 0 end) = 1 as is_in_pen,
         max(haul_key) as haul_key,
         sum(case when part_code = 'SALE' then quantity_t end) as quantity_t,
         min(match_score) as match_score,
-        max(case method_code when 'SCORED' then 3 when 'NAMED' then 2 else 1 end) as method_rank
-    from {{ ref('int_transfer__vouchers') }}
+        max({{ method_rank('method_code') }}) as method_rank
+    from ordered
+    where voucher_number > 1
     group by transfer_key
+),
+
+vouched as (
+    select
+        firsts.transfer_key,
+        firsts.kind_code,
+        firsts.lot_key,
+        firsts.payee_key,
+        firsts.payer_key,
+        firsts.is_synthetic,
+        firsts.value_usd + coalesce(later.value_usd, 0) as voucher_value_usd,
+        firsts.part_code = 'ADJUSTMENT' or coalesce(later.has_adjustment, false) as has_adjustment,
+        least(firsts.issue_date, later.first_date) as first_date,
+        greatest(firsts.issue_date, later.last_date) as last_date,
+        1 + coalesce(later.voucher_count, 0) as voucher_count,
+        firsts.document_key as invoice_key,
+        firsts.issuer_key as invoicing_party_key,
+        case
+            when firsts.currency_code = 'PEN' and coalesce(later.is_in_pen, true)
+                then firsts.net_amount + coalesce(later.net_amount, 0)
+        end as value_pen,
+        greatest(firsts.haul_key, later.haul_key) as haul_key,
+        -- A sale is before what corrects it: where the first is none, there is none.
+        case
+            when firsts.part_code = 'SALE'
+                then coalesce(firsts.quantity_t + later.quantity_t, firsts.quantity_t, later.quantity_t)
+        end as quantity_t,
+        least(firsts.match_score, later.match_score) as match_score,
+        greatest({{ method_rank('firsts.method_code') }}, later.method_rank) as method_rank
+    from firsts
+    left join later
+        on firsts.transfer_key = later.transfer_key
 ),
 
 implied as (
