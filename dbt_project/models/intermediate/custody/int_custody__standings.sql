@@ -23,7 +23,7 @@ of_paper as (
             producers.paper_registration_key = standing.registration_key
             and producers.is_synthetic = standing.is_synthetic
             and producers.custody_date >= standing.valid_from
-            and coalesce(producers.custody_date < standing.valid_to, true)
+            and producers.custody_date < coalesce(standing.valid_to, date '9999-12-31')
 ),
 
 -- The pit's papers, where the registration that they show is the producer's.
@@ -42,7 +42,7 @@ of_origin as (
             and producers.producer_key = standing.party_key
             and producers.is_synthetic = standing.is_synthetic
             and producers.custody_date >= standing.valid_from
-            and coalesce(producers.custody_date < standing.valid_to, true)
+            and producers.custody_date < coalesce(standing.valid_to, date '9999-12-31')
 ),
 
 days as (
@@ -70,7 +70,7 @@ held as (
             days.producer_key = standing.party_key
             and days.is_synthetic = standing.is_synthetic
             and days.custody_date >= standing.valid_from
-            and coalesce(days.custody_date < standing.valid_to, true)
+            and days.custody_date < coalesce(standing.valid_to, date '9999-12-31')
 ),
 
 -- Producers of each load, to tell a blend from another's registration.
