@@ -1,5 +1,8 @@
-"""How DuckDB plans the joins of models and of their tests. An outer join with a condition that is no comparison of its two sides is carried out
-as every row with every row, which a sample does not feel and a sector of a million lots does for hours."""
+"""How DuckDB plans the joins of models and of their tests.
+
+An outer join with a condition that is no comparison of its two sides is carried out as every row with every row, which a
+sample does not feel and a sector of a million lots does for hours.
+"""
 
 from __future__ import annotations
 

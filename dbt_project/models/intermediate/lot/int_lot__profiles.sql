@@ -30,9 +30,6 @@ flows as (
     select
         lot_key,
         flow_code,
-        min(kind_code) as kind_code,
-        min(stage_code) as stage_code,
-        bool_and(is_always) as is_always,
         sum(value_usd) as amount,
         is_synthetic
     from paid
@@ -92,7 +89,6 @@ counted_lots as (
 with_flow as (
     select
         flows.flow_code as kind_code,
-        flows.stage_code,
         situations.deal_code as feature_1,
         situations.seller_code as feature_2,
         situations.form_code as feature_3,
@@ -111,7 +107,7 @@ kinds as (
         min(stage_code) as stage_code,
         max(case when is_always then kind_code else 'ANY' end) as counted_code,
         is_synthetic
-    from flows
+    from paid
     group by flow_code, is_synthetic
 ),
 
