@@ -43,7 +43,7 @@ _FULL: dict[str, _Benchmark] = {
     "genealogy": lambda: genealogy.run(lots=10_000_000, rounds=5, others=("polars",)),
     "genealogy-growth": lambda: genealogy.growth((1_000_000, 3_000_000, 10_000_000), in_little_memory=50_000_000),
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),
-    # frames would need more memory than a small machine has, and another copy of the papers more disk
+    # needs 85 GB of disk; frames would need more memory than a small machine has
     "ledger-10-million": lambda: ledger.run(lots=10_000_000, rounds=1, others=("by hand",)),
     "ledger-growth": lambda: ledger.growth((25_000, 100_000, 400_000), in_little_memory=400_000),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
@@ -59,7 +59,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("only", nargs="*", help=f"some of them: {', '.join(_FULL)}; all by default")
     arguments.add_argument(
-        "--full", action="store_true", help="the sizes of the promises (about three hours), kept in docs/"
+        "--full",
+        action="store_true",
+        help="the sizes of the promises (about four hours and 85 GB of disk), kept in docs/",
     )
     given = arguments.parse_args()
     chosen = _FULL if given.full else _REDUCED
