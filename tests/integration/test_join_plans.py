@@ -53,9 +53,9 @@ def _crosses(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
 
 def _all_pairs(step: dict) -> Iterator[str]:
     condition = str(step["extra_info"].get("Condition", ""))
-    if step["name"] == "BLOCKWISE_NL_JOIN" and _EQUAL_COLUMNS.search(condition):
-        if min(map(_rows, step["children"])) > _FEW_ROWS:
-            yield condition
+    compares_all = step["name"] == "BLOCKWISE_NL_JOIN" and min(map(_rows, step["children"])) > _FEW_ROWS
+    if compares_all and _EQUAL_COLUMNS.search(condition):
+        yield condition
     for side in step["children"]:
         yield from _all_pairs(side)
 
