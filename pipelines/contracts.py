@@ -373,12 +373,15 @@ def _refuse_unknown_codes(table: TableContract, column: Column, frame: pl.DataFr
             expected=f"one of {', '.join(column.codes or ())}",
             remedy=f"if the source really added a code, add it to {table.path.name} and raise its version",
             file=file,
-            place=f"row {row[0]}, column {column.name}",
+            place=f"row {row[0]}, column {column.file_column or column.name}",
         )
 
 
 def _rejected(table: TableContract, bad: pl.DataFrame, told: pl.Expr) -> pl.DataFrame:
-    """`REJECTED_SCHEMA` of the rows with a fault; `told` gives "rule, column, reason" with 0x1F between them."""
+    """`REJECTED_SCHEMA` of the rows with a fault; `told` gives "rule, column, reason" with 0x1F between them.
+
+    A reason begins with the column's title in the file, where a partner's file has another one than the contract.
+    """
     verbatim = (
         pl.col("_verbatim")
         if "_verbatim" in bad.columns
@@ -387,11 +390,15 @@ def _rejected(table: TableContract, bad: pl.DataFrame, told: pl.Expr) -> pl.Data
         ).struct.json_encode()
     )
     parts = told.str.splitn("\x1f", 3).struct
+    titles = {c.name: c.file_column for c in table.columns if c.file_column and c.file_column != c.name}
+    keys = {", ".join(table.key): ", ".join(titles.get(name, name) for name in table.key)} if titles else {}
+    column = parts.field("field_1")
+    title = column.replace_strict(keys | titles, default=None, return_dtype=pl.String)
     return bad.select(
         pl.lit(table.name).alias("table"),
         pl.col("_row_number").cast(pl.Int64),
         parts.field("field_0").alias("rule"),
-        parts.field("field_1").alias("column"),
-        parts.field("field_2").alias("reason"),
+        column.alias("column"),
+        pl.concat_str(pl.coalesce("column " + title + " of the file: ", pl.lit("")), parts.field("field_2")).alias("reason"),
         verbatim.alias("verbatim"),
     )

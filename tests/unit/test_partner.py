@@ -387,6 +387,7 @@ def test_a_bad_value_costs_its_row_and_says_why(title, written, rule, told, tmp_
     assert accepted["_row_number"].to_list() == [2, 3, 5]
     (row,) = rejected.to_dicts()
     assert (row["_row_number"], row["rule"], row["column"]) == (4, rule, column) and told in row["reason"]
+    assert title in row["reason"]  # the partner knows its file's titles, not ours
     if rule in ("ruc_check_digit", "identity", "document"):
         assert not written or written not in row["reason"] + row["verbatim"]
 
@@ -411,6 +412,7 @@ def test_the_second_row_of_a_key_is_rejected(tmp_path):
         write(SETTLEMENTS, examples(SETTLEMENTS, 3, ruc_comprador="20995000017", liquidacion="L1"), tmp_path / "a.csv"),
     )
     assert accepted["_row_number"].to_list() == [2] and rejected["rule"].to_list() == ["duplicate"] * 2
+    assert all("ruc_comprador, liquidacion" in reason for reason in rejected["reason"])
 
 
 def test_sex_and_language_need_consent(tmp_path):
@@ -512,7 +514,7 @@ def test_columns_that_are_missing_unknown_or_doubled(take, tmp_path):
 def test_an_unknown_code(take, tmp_path):
     path = write(None, examples(SETTLEMENTS, producto="ROM_VERDE"), tmp_path / "a.csv")
     told = refusal(take, "partner_settlements", path)
-    assert "ROM_VERDE" in told and "product_form_code" in told and "row 2" in told
+    assert "ROM_VERDE" in told and "column producto" in told and "row 2" in told
 
 
 def test_titles_without_rows(take, tmp_path):
