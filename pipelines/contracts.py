@@ -399,6 +399,8 @@ def _rejected(table: TableContract, bad: pl.DataFrame, told: pl.Expr) -> pl.Data
         pl.col("_row_number").cast(pl.Int64),
         parts.field("field_0").alias("rule"),
         column.alias("column"),
-        pl.concat_str(pl.coalesce("column " + title + " of the file: ", pl.lit("")), parts.field("field_2")).alias("reason"),
+        pl.concat_str(pl.coalesce("column " + title + " of the file: ", pl.lit("")), parts.field("field_2")).alias(
+            "reason"
+        ),
         verbatim.alias("verbatim"),
     )

@@ -184,10 +184,12 @@ def _ore_settlements(world: World, papers: Documents) -> pl.DataFrame:
         pl.when(pl.lit(terms["median_umpire"])).then(pl.lit("MEDIANA")).otherwise(pl.lit("MEDIA_CERCANA")).alias("regla_dirimencia"),
         day.dt.truncate("1mo").alias("month"), c("registration_id").alias("own_registration_id"), c("status"), c("is_late_deposit"),
         c("departs"), c("deposit_day"),
-        *(pl.lit(None, dtype=pl.Float64).alias(n) for n in (*_PRECIOUS, "provisional_pct")),
+        *(pl.lit(None, dtype=pl.Float64).alias(n) for n in (*_PRECIOUS, *_PARTICIPATION, "provisional_pct")),
     )  # fmt: skip
 
 
+#: Nobody in the simulated sector shares in the price, as in contracts of today.
+_PARTICIPATION = ("participacion_base_cts_lb", "participacion_pct")
 _PRECIOUS = (
     "plata_usd_oz", "oro_usd_oz", "plata_pagable_pct", "plata_deduccion_g_t", "plata_refinacion_usd_oz", "oro_pagable_pct",
     "oro_minimo_g_t", "oro_refinacion_usd_oz",
@@ -244,7 +246,7 @@ def _product_settlements(world: World, papers: Documents) -> pl.DataFrame:
                 money_of(due + igv - (deposit / rate).round().cast(pl.Int64)).alias("a_pagar_usd"), day.alias("fecha_pago"),
                 pl.lit(p.splitting_limit_pct["concentrate"]).alias("limite_dirimencia_pct"),
                 pl.when(pl.lit(terms["median_umpire"])).then(pl.lit("MEDIANA")).otherwise(pl.lit("MEDIA_CERCANA")).alias("regla_dirimencia"),
-                rate.alias("tipo_cambio"),
+                rate.alias("tipo_cambio"), *(pl.lit(None, dtype=pl.Float64).alias(n) for n in _PARTICIPATION),
                 day.dt.truncate("1mo").alias("month"),
             )
         )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.simulator.settlement import LB_PER_T, Terms, cents, value_per_dmt
+from pipelines.simulator.settlement import LB_PER_T, Terms, cents, payable_pct, value_per_dmt
 
 SEEDS = (
     "ref_igv_rate",
@@ -192,6 +192,10 @@ class Sheets:
             grades = {name: of(f"{name}_pct")[one] for name in ("cu", "as", "sb", "bi", "pb_zn")}
             grades |= {name: of(f"{name}_g_per_dmt")[one] for name in ("ag", "au")}
             other = (of("assay_fee_usd") + of("loading_usd") + of("freight_usd"))[one] / paid_t[one]
+            cents_per_lb = of("copper_usd_per_t")[one] / LB_PER_T * 100 - terms.price_protection_usd_per_lb * 100
+            beyond = np.maximum(cents_per_lb - of("participation_base_usd_cents_per_lb")[one], 0) / 100
+            payable_lb = payable_pct(grades["cu"], terms) / 100 * LB_PER_T
+            other = other + payable_lb * beyond * of("participation_pct")[one] / 100
             prices = (of(name)[one] for name in ("copper_usd_per_t", "silver_usd_per_oz", "gold_usd_per_oz"))
             unit = value_per_dmt(grades, *prices, terms, other).unit_value
             made[row] = cents(np.round(unit, 4) * paid_t[one])[0] / 100
@@ -240,6 +244,8 @@ def masses(sheets: Sheets, **changed: np.ndarray) -> dict[str, np.ndarray]:
     return changed | {"settled_dmt": dry, "payable_dmt": paid}
 
 
+#: Columns of a sheet whose value, as shown, is that of its own terms.
+EXACT = ("copper_usd_per_t", "cu_pct", "participation_base_usd_cents_per_lb", "participation_pct")
 #: How a value was made though the sheet says otherwise: the term to be found, what was changed in the simulator's
 #: arithmetic, and what the sheet shows of it.
 MADE: dict[str, tuple[str, Change, Change]] = {
@@ -252,6 +258,10 @@ MADE: dict[str, tuple[str, Change, Change]] = {
     "without protection": ("PROTECTION", lambda s: {"price_protection_usd_per_lb": zero(s)}, lambda _: {}),
     "without treatment": ("TREATMENT", lambda s: {"treatment_usd_per_dmt": zero(s)}, lambda _: {}),
     "without refining": ("REFINING", lambda s: {"refining_usd_per_lb": zero(s)}, lambda _: {}),
+    "without the participation": (
+        "PARTICIPATION", lambda s: {"participation_pct": zero(s)},
+        lambda s: {"participation_base_usd_cents_per_lb": zero(s) + 300, "participation_pct": zero(s) + 20},
+    ),
     "without penalties": ("PENALTIES", lambda s: {"no_penalties": zero(s)}, lambda _: {}),
     "with other penalties": (
         "PENALTIES", lambda s: {"treatment_usd_per_dmt": s.floats("treatment_usd_per_dmt") + 3},
@@ -329,7 +339,7 @@ def test_a_value_made_another_way_is_explained_by_its_term(changed, some, how):
     values, lots, found = changed[how]
     # What the sheet's own terms make due: masses, penalties and credits follow from others of its columns.
     shown = MADE[how][2](some)
-    plain = some.values_usd(**{name: shown[name] for name in ("copper_usd_per_t", "cu_pct") if name in shown})
+    plain = some.values_usd(**{name: shown[name] for name in EXACT if name in shown})
     differ = pl.Series(np.abs(values - plain) > 0.015)  # a cent is not told from rounding
     assert differ.sum() >= 5
     assert set(lots.filter(differ)["difference_term_code"]) == {MADE[how][0]}

@@ -1,7 +1,7 @@
 {#
   CTEs that value sheets by their terms; the last one is `valued`. `sheets` names a CTE with the columns of settlement
   sheets. What their terms make due is added in columns `due_*`, US$ per dry tonne paid and US$: the value per tonne is
-  copper + credits - refining - treatment - penalties - assays - loading - freight (C7). Where the terms of penalties or of
+  copper + credits - refining - participation - treatment - penalties - assays - loading - freight (C7). Where the terms of penalties or of
   precious metals are not on the sheet, or a penalised grade is not, what the sheet says of them is taken as it is.
 #}
 {% macro settlement_valued(sheets) -%}
@@ -51,6 +51,10 @@ itemised as (
             'copper': copper_usd_per_dmt('due_payable_cu_pct', 'due_price_usd_per_t'),
             'credits': 'exact_credits_usd_per_dmt',
             'refining': refining_usd_per_dmt('due_payable_cu_pct', 'refining_usd_per_lb'),
+            'participation': 'coalesce(' ~ price_participation_usd(
+                pounds(real('due_payable_cu_pct') ~ ' / 100'), real('due_price_usd_per_t') ~ ' * 100 / ' ~ lb_per_t(),
+                'participation_base_usd_cents_per_lb', '(participation_pct / 100)'
+            ) ~ ', 0)',
             'treatment': fixed('coalesce(treatment_usd_per_dmt, 0)'),
             'penalties': 'exact_penalties_usd_per_dmt',
             'assay_fee': fixed('coalesce(assay_fee_usd, 0) / nullif(payable_dmt, 0)'),
@@ -68,7 +72,8 @@ totalled as (
     select
         * exclude (exact_credits_usd_per_dmt, exact_penalties_usd_per_dmt),
         {{ rounded_unit_value(
-            real('due_copper_usd_per_dmt') ~ ' + due_credits_usd_per_dmt - due_refining_usd_per_dmt - due_treatment_usd_per_dmt'
+            real('due_copper_usd_per_dmt') ~ ' + due_credits_usd_per_dmt - due_refining_usd_per_dmt'
+            ~ ' - due_participation_usd_per_dmt - due_treatment_usd_per_dmt'
             ~ ' - due_penalties_usd_per_dmt - due_assay_fee_usd_per_dmt - due_loading_usd_per_dmt - due_freight_usd_per_dmt',
             'rounding_code'
         ) }} as due_unit_value_usd_per_dmt

@@ -6,6 +6,6 @@ select
 from {{ ref('int_settlement__lots_valued') }}
 where
     abs(
-        copper_usd + credits_usd - refining_usd - treatment_usd - penalties_usd - assay_fee_usd - loading_usd
-        - freight_usd - value_recomputed_usd
+        copper_usd + credits_usd - refining_usd - participation_usd - treatment_usd - penalties_usd - assay_fee_usd
+        - loading_usd - freight_usd - value_recomputed_usd
     ) > 0.02 * payable_dmt + 0.05

@@ -2,7 +2,9 @@
 -- the difference of what the sheet says from it, and the one term that explains the difference: that of the first
 -- scenario of the seed whose value is the sheet's. UNEXPLAINED: no single term does; NOT_COMPUTABLE: no mass is paid.
 -- Two practices have their cost beside them: the protection, and the sequential convention against the contracts' one.
-{% set items = ['copper', 'credits', 'refining', 'treatment', 'penalties', 'assay_fee', 'loading', 'freight'] %}
+{% set items = [
+    'copper', 'credits', 'refining', 'participation', 'treatment', 'penalties', 'assay_fee', 'loading', 'freight'
+] %}
 with explained as (
     select
         buyer_key,

@@ -38,6 +38,8 @@ with current_sheets as (
         price_protection_usd_per_lb,
         treatment_usd_per_dmt,
         refining_usd_per_lb,
+        participation_base_usd_cents_per_lb,
+        participation_pct,
         silver_payable_pct,
         silver_deduction_g_per_dmt,
         silver_refining_usd_per_oz,

@@ -253,19 +253,19 @@ select
     excluded_count,
     withdrawn_count,
     -- to 12 decimals, so that eight tenths stand as 0.8
-    round(weighted.km_survival_frac, 12) as km_survival_frac,
+    round(km_survival_frac, 12) as km_survival_frac,
     case
-        when weighted.km_survival_frac between 1e-12 and 1 - 1e-12
-            then weighted.km_survival_frac ^ exp(-1.959963984540054 * sqrt(greenwood) / ln(weighted.km_survival_frac))
+        when km_survival_frac between 1e-12 and 1 - 1e-12
+            then km_survival_frac ^ exp(-1.959963984540054 * sqrt(greenwood) / ln(km_survival_frac))
     end as km_lower_frac,
     case
-        when weighted.km_survival_frac between 1e-12 and 1 - 1e-12
-            then weighted.km_survival_frac ^ exp(1.959963984540054 * sqrt(greenwood) / ln(weighted.km_survival_frac))
+        when km_survival_frac between 1e-12 and 1 - 1e-12
+            then km_survival_frac ^ exp(1.959963984540054 * sqrt(greenwood) / ln(km_survival_frac))
     end as km_upper_frac,
     round(least(sum(weight * reached_share) over upto, 1), 12) as reached_incidence_frac,
     round(least(sum(weight * excluded_share) over upto, 1), 12) as excluded_incidence_frac,
     round(least(sum(weight * withdrawn_share) over upto, 1), 12) as withdrawn_incidence_frac,
-    round(weighted.all_survival_frac, 12) as all_survival_frac,
+    round(all_survival_frac, 12) as all_survival_frac,
     is_synthetic
 from weighted
 window upto as (partition by is_synthetic, milestone_code, curve_code, stratum_code order by duration_days)
