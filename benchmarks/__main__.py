@@ -45,7 +45,7 @@ _FULL: dict[str, _Benchmark] = {
     "ledger": lambda: ledger.run(lots=200_000, rounds=5),
     # needs 85 GB of disk; frames would need more memory than a small machine has
     "ledger-10-million": lambda: ledger.run(lots=10_000_000, rounds=1, others=("by hand",)),
-    "ledger-growth": lambda: ledger.growth((25_000, 100_000, 400_000), in_little_memory=400_000),
+    "ledger-growth": lambda: ledger.growth((25_000, 100_000, 400_000), in_little_memory=2_000_000),
     "chain": lambda: chain.run(lots=50_000, rounds=5),
     "chain-growth": lambda: chain.growth((20_000, 60_000, 200_000)),
     "dagster": lambda: chain.run_sample(rounds=5),
