@@ -89,6 +89,43 @@
     case {{ method_code }} when 'SCORED' then 3 when 'NAMED' then 2 else 1 end
 {%- endmacro %}
 
+{# CTE `roles`: which parties are plants, which collectors. #}
+{% macro roles_cte() -%}
+roles as (
+    select
+        party_key,
+        is_synthetic,
+        max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
+        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
+    from {{ ref('int_party__roles') }}
+    group by party_key, is_synthetic
+)
+{%- endmacro %}
+
+{#
+  What owner_role reads: CTEs `roles` and `heaps` (lots that a collector's heap became), and their joins to `transfer`, as
+  `payees`, `payers` and `heaps`.
+#}
+{% macro role_ctes() -%}
+{{ roles_cte() }},
+
+heaps as (
+    select distinct
+        lot_key,
+        is_synthetic
+    from {{ ref('int_lot__batch_lines') }}
+    where is_heap and stream_code = 'PRODUCT'
+)
+{%- endmacro %}
+
+{% macro role_joins(transfer) -%}
+left join roles as payees
+    on {{ transfer }}.payee_key = payees.party_key and {{ transfer }}.is_synthetic = payees.is_synthetic
+left join roles as payers
+    on {{ transfer }}.payer_key = payers.party_key and {{ transfer }}.is_synthetic = payers.is_synthetic
+left join heaps on {{ transfer }}.lot_key = heaps.lot_key and {{ transfer }}.is_synthetic = heaps.is_synthetic
+{%- endmacro %}
+
 {# In what role a transfer is received. `transfer` has kind_code, payee_key and operator_key; `roles` are the payee's. #}
 {% macro payee_role(transfer, roles) -%}
     case

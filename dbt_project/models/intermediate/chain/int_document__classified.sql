@@ -3,15 +3,7 @@
 -- chain. Lines tell what is sold; ore at the pit, between collectors and at a plant read alike, and who buys tells them
 -- apart. Carriage, assays and the like are sold to everybody: they are of this chain where the voucher names a lot or a
 -- waybill of it, or is between its parties.
-with roles as (
-    select
-        party_key,
-        is_synthetic,
-        max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
-        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
-    from {{ ref('int_party__roles') }}
-    group by party_key, is_synthetic
-),
+with {{ roles_cte() }},
 
 references_of as (
     select

@@ -167,23 +167,7 @@ valued as (
     from joined
 ),
 
-roles as (
-    select
-        party_key,
-        is_synthetic,
-        max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
-        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
-    from {{ ref('int_party__roles') }}
-    group by party_key, is_synthetic
-),
-
-heaps as (
-    select distinct
-        lot_key,
-        is_synthetic
-    from {{ ref('int_lot__batch_lines') }}
-    where is_heap and stream_code = 'PRODUCT'
-),
+{{ role_ctes() }},
 
 carriers as (
     select
@@ -236,9 +220,7 @@ select
     valued.match_score,
     valued.is_synthetic
 from valued
-left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
-left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic
-left join heaps on valued.lot_key = heaps.lot_key and valued.is_synthetic = heaps.is_synthetic
+{{ role_joins('valued') }}
 left join carriers on valued.haul_key = carriers.haul_key and valued.is_synthetic = carriers.is_synthetic
 left join {{ ref('int_settlement__sales') }} as deposits
     on

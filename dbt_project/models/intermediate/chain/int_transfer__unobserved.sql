@@ -62,23 +62,7 @@ valued as (
     where not expected.is_observed
 ),
 
-roles as (
-    select
-        party_key,
-        is_synthetic,
-        max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
-        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
-    from {{ ref('int_party__roles') }}
-    group by party_key, is_synthetic
-),
-
-heaps as (
-    select distinct
-        lot_key,
-        is_synthetic
-    from {{ ref('int_lot__batch_lines') }}
-    where is_heap and stream_code = 'PRODUCT'
-)
+{{ role_ctes() }}
 
 select
     {{ transfer_key('valued') }} as transfer_key,
@@ -99,6 +83,4 @@ select
     valued.copper_g,
     valued.is_synthetic
 from valued
-left join roles as payees on valued.payee_key = payees.party_key and valued.is_synthetic = payees.is_synthetic
-left join roles as payers on valued.payer_key = payers.party_key and valued.is_synthetic = payers.is_synthetic
-left join heaps on valued.lot_key = heaps.lot_key and valued.is_synthetic = heaps.is_synthetic
+{{ role_joins('valued') }}
