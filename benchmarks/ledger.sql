@@ -883,6 +883,10 @@ gaps AS (
 )
 SELECT lot, unnest(codes) AS missing_code FROM gaps WHERE len(codes) > 0
 UNION ALL
+SELECT l.lot, 'NO_BALANCE'
+FROM house.intermediate.int_lot__unbalanced AS u
+INNER JOIN lots AS l ON u.lot_key = l.lot_key AND u.is_synthetic = l.is_synthetic
+UNION ALL
 SELECT DISTINCT origin, kind::VARCHAR FROM flows WHERE basis <> 'observed';
 
 -- What lots are compared by, and what is usually paid ---------------------------------------------------------------

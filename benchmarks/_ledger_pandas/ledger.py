@@ -33,7 +33,7 @@ def pandas_ledger(folder: Path) -> None:
 
     ends = ends_of(folder, lots, edges, shares, reference)
     origins = origins_of(measures, ends, shares, booked)
-    missing = missing_of(origins, booked, flows)
+    missing = missing_of(folder, lots, origins, booked, flows)
     situations = usually.situations_of(folder, lots, measures, shares, booked)
 
     usual = usually.usual_cells(folder, situations, booked, edges, reference)

@@ -175,7 +175,9 @@ def origins_of(measures: pd.DataFrame, ends: pd.DataFrame, shares: Shares, booke
     return origins.join(followed)
 
 
-def missing_of(origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame) -> pd.DataFrame:
+def missing_of(
+    folder: Path, lots: Lots, origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame
+) -> pd.DataFrame:
     """By origin lot, the codes of what the papers do not tell."""
     is_collectors = (booked["payee"] == code("COLLECTOR")) | (booked["payer"] == code("COLLECTOR"))
     collected = origins.index.isin(booked.loc[is_collectors, "lot"])
@@ -191,5 +193,7 @@ def missing_of(origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame)
     told = [
         pd.DataFrame({"lot": origins.index[np.asarray(is_gap)], "missing": code(name)}) for name, is_gap in gaps.items()
     ]
+    unbalanced = lots.of(read(folder, "intermediate.int_lot__unbalanced", (), ("lot_key", "is_synthetic")), "lot_key")
+    told.append(pd.DataFrame({"lot": unbalanced, "missing": code("NO_BALANCE")}))
     unseen = flows.loc[flows["basis"] != code("observed"), ["origin", "kind"]].drop_duplicates()
     return pd.concat([*told, unseen.set_axis(["lot", "missing"], axis=1)], ignore_index=True)

@@ -43,7 +43,7 @@ def polars_ledger(folder: Path) -> None:
 
     ends = where.ends_of(scan, measures, edges, shares, reference)
     origins = where.origins_of(measures, ends, shares, booked)
-    missing = where.missing_of(origins, booked, flows)
+    missing = where.missing_of(scan, lots, origins, booked, flows)
     situations = where.situations_of(scan, measures, shares, booked)
 
     usual = usually.usual_cells(scan, situations, booked, edges, reference)

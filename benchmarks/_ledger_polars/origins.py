@@ -71,7 +71,9 @@ def origins_of(measures: pl.DataFrame, ends: pl.DataFrame, shares: Shares, booke
     )
 
 
-def missing_of(origins: pl.DataFrame, booked: pl.DataFrame, flows: pl.DataFrame) -> pl.DataFrame:
+def missing_of(
+    scan: Scan, lots: pl.DataFrame, origins: pl.DataFrame, booked: pl.DataFrame, flows: pl.DataFrame
+) -> pl.DataFrame:
     """By origin lot, the codes of what the papers do not tell."""
     is_collectors = (c("payee") == "COLLECTOR") | (c("payer") == "COLLECTOR")
     collected = booked.lazy().filter(is_collectors).select("lot").unique()
@@ -84,6 +86,7 @@ def missing_of(origins: pl.DataFrame, booked: pl.DataFrame, flows: pl.DataFrame)
         "NO_LOAD": rows.filter(c("at_pit_g") > 0),
         "NO_CAMPAIGN": rows.filter(c("at_plant_g") > 0),
         "NO_EXPORT": rows.filter(c("in_store_g") > 0),
+        "NO_BALANCE": scan("intermediate.int_lot__unbalanced").join(lots.lazy(), on=["lot_key", "is_synthetic"]),
     }
     unseen = (
         flows.lazy().filter(c("basis") != "observed").select(c("origin").alias("lot"), c("kind").cast(CODE)).unique()
