@@ -146,6 +146,35 @@ def true_margins(truth: Path, shares: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def true_parts(truth: Path, origins: pl.Series) -> pl.DataFrame:
+    """lot_key, origin_lot_key, part_frac: which of `origins` a lot is made of, by the copper that truly went into it.
+
+    No paper tells that of a blend: each ore of a campaign gives up another part of its copper than the rule says.
+    """
+    edges = _truth(truth, "copper").with_columns((c("copper_g") / c("copper_g").sum().over("to_lot_id")).alias("part"))
+    edges = edges.filter(~c("to_lot_id").is_in(origins.implode()))
+    reached = pl.DataFrame({"lot_key": origins, "origin_lot_key": origins, "part_frac": 1.0})
+    levels = []
+    while reached.height:
+        levels.append(reached)
+        reached = (
+            edges.join(reached, left_on="from_lot_id", right_on="lot_key")
+            .group_by(c("to_lot_id").alias("lot_key"), "origin_lot_key")
+            .agg((c("part") * c("part_frac")).sum().alias("part_frac"))
+        )
+    return pl.concat(levels).group_by("lot_key", "origin_lot_key").agg(c("part_frac").sum())
+
+
+def true_fobs(truth: Path, origins: pl.Series) -> pl.DataFrame:
+    """lot_key, true_cents: what was paid abroad for the true part of every one of `origins` (see `true_parts`)."""
+    paid = _truth(truth, "transfers").filter(c("kind") == "EXPORT")
+    return (
+        paid.join(true_parts(truth, origins), left_on="lot_id", right_on="lot_key")
+        .group_by(c("origin_lot_key").alias("lot_key"))
+        .agg((c("usd_cents") * c("part_frac")).sum().round().cast(pl.Int64).alias("true_cents"))
+    )
+
+
 def comparable(connection: duckdb.DuckDBPyConnection, truth: Path) -> pl.DataFrame:
     """`true_margins` of lots that a chain with all papers follows to final exports: what bounds can be held against."""
     whole = _frame(

@@ -25,6 +25,16 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "LOAD": ("carga", "load"),
     "PRODUCT": ("producto", "product"),
     "TAILINGS": ("relave", "tailings"),
+    "UNACCOUNTED": ("cobre sin origen en los papeles", "copper without an origin on paper"),
+    "ROM_OXIDO": ("mineral de mina, óxido", "ore as mined, oxide"),
+    "ROM_SULFURO": ("mineral de mina, sulfuro", "ore as mined, sulphide"),
+    "ROM_MIXTO": ("mineral de mina, mixto", "ore as mined, mixed"),
+    "SELECCIONADO": ("mineral seleccionado", "hand-sorted ore"),
+    "CEMENTO": ("cemento de cobre", "cement copper"),
+    "CONCENTRADO": ("concentrado", "concentrate"),
+    "CATODO": ("cátodo", "cathode"),
+    "VOUCHER": ("según comprobante", "by voucher"),
+    "SHEET": ("según liquidación", "by sheet"),
     "ORE_AT_PIT": ("venta en bocamina", "sale at the pit"),
     "ORE_BETWEEN_COLLECTORS": ("venta entre acopiadores", "sale between collectors"),
     "ORE_AT_PLANT": ("venta a la planta", "sale to the plant"),
@@ -46,6 +56,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "observed": ("observado", "observed"),
     "imputed": ("imputado", "imputed"),
     "modelled": ("modelado", "modelled"),
+    "provisional": ("provisional", "provisional"),
     "lot": ("Lote", "Lot"),
     "way": ("Camino del cobre", "Way of the copper"),
     "from": ("viene de", "comes from"),
@@ -75,18 +86,27 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "unexplained": ("sin explicar", "unexplained"),
     "not_followed": ("no seguido hasta una exportación", "not followed to an export"),
     "fob": ("FOB", "FOB"),
+    "own_fob": ("FOB de este lote solo", "FOB of this lot alone"),
     "margins": ("Margen bruto por eslabón", "Gross margin by link"),
     "margins_of_origins": ("Margen bruto por eslabón, de sus lotes de origen enteros", "Gross margin by link, of its origin lots whole"),
     "bounds": ("cotas US$", "bounds US$"),
     "missing": ("Faltan documentos: ", "Papers are missing: "),
     "complete": ("Todos los documentos están.", "No papers are missing."),
+    "findings": ("Los documentos no concuerdan: ", "Papers do not agree: "),
+    "MASS_BALANCE_BREAK": ("de una campaña salió otro cobre que el que entró", "of a campaign came other copper than went in"),
+    "NEGATIVE_STOCK": ("de un lote salió más que lo que tenía", "more left a lot than it held"),
+    "PRODUCT_BEFORE_FEED": ("un lote se alimentó antes de existir", "a lot was fed before it was made"),
+    "CYCLE": ("lotes que se alimentan entre sí", "lots that feed one another"),
+    "COPPER_EXCEEDS_MASS": ("más cobre que masa", "more copper than mass"),
     "simulated": (" · DATOS SIMULADOS / SIMULATED", " · SIMULATED / DATOS SIMULADOS"),
 }  # fmt: skip
 
 _LOT = """
     SELECT lot_key, lot_kind_code, product_form_code, first_date, mass_wmt, mass_dmt, copper_g / mass_dmt / 10000 AS cu_pct,
-        copper_g, department_code, is_synthetic
-    FROM intermediate.int_lot__measures WHERE lot_key = $key ORDER BY is_synthetic
+        copper_g, coalesce(department_name, department_code), is_synthetic
+    FROM intermediate.int_lot__measures
+    LEFT JOIN (FROM marts.dim_place SELECT department_code, department_name WHERE place_level = 'department') USING (department_code)
+    WHERE lot_key IN ($key, upper($key)) ORDER BY is_synthetic
 """
 _ORIGINS = """
     SELECT origin_lot_key, copper_g FROM intermediate.int_lot__genealogy
@@ -112,10 +132,10 @@ _ONWARD = """
 _PAYMENTS = """
     SELECT t.transfer_date, p.kind_code, p.lot_key, p.payer_role_code, p.payee_role_code, t.value_usd, sum(p.value_cents),
         sum(p.low_cents), sum(p.high_cents), p.value_basis_code, t.value_evidence_code, coalesce(t.voucher_count, 0),
-        coalesce(t.sheet_id, t.ticket_id)
+        coalesce(t.sheet_id, t.ticket_id), coalesce(t.is_provisional, false)
     FROM marts.lot_payments($key) AS p LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
     WHERE p.is_synthetic = $simulated
-    GROUP BY t.transfer_key, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13
+    GROUP BY t.transfer_key, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14
     HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
     ORDER BY ALL
 """
@@ -136,6 +156,21 @@ _MISSING = """
     SELECT DISTINCT rank, name_es, name_en FROM intermediate.int_lot__missing
     JOIN reference.lot_missing_codes USING (missing_code)
     WHERE is_synthetic = $simulated AND list_contains($origins, lot_key) ORDER BY rank
+"""
+
+
+_PAID = """
+    SELECT fob_usd FROM marts.fct_lot_value_bridge WHERE is_synthetic = $simulated AND list_contains($origins, lot_key)
+"""
+_FINDINGS = """
+    SELECT DISTINCT finding_code, lot_key FROM marts.mart_lot_finding
+    WHERE is_synthetic = $simulated AND (lot_key = $key OR list_contains($origins, lot_key) OR lot_key IN (
+        SELECT lot_key FROM intermediate.int_lot__genealogy WHERE is_synthetic = $simulated AND list_contains($origins, origin_lot_key)
+    )) ORDER BY ALL
+"""
+_OWN_FOB = """
+    SELECT sum(value_usd) FROM marts.fct_transfer
+    WHERE is_synthetic = $simulated AND lot_key = $key AND kind_code = 'EXPORT'
 """
 
 
@@ -186,7 +221,7 @@ class _Card:
         masses = " · ".join(
             f"{value:,.3f} {unit}" for value, unit in ((wmt, "wmt"), (dmt, "dmt"), (cu_pct, "% Cu")) if value is not None
         )  # fmt: skip
-        told = [self._text(kind), form, str(date), masses, _tonnes(copper_g), department]
+        told = [self._text(kind), self._text(form or ""), str(date), masses, _tonnes(copper_g), department]
         mark = self._text("simulated") if simulated else ""
         self._out.print(f"[bold]{self._text('lot')} {escape(key)}[/bold]{mark}", highlight=False)
         self._out.print("  " + " · ".join(str(t) for t in told if t), highlight=False)
@@ -209,7 +244,10 @@ class _Card:
     def _missing(self) -> None:
         names = [row[1 + self._column] for row in self._of_origins(_MISSING)]
         told = self._text("missing") + ", ".join(names) if names else self._text("complete")
-        self._out.print(f"  {told}\n", highlight=False)
+        self._out.print(f"  {told}", highlight=False)
+        if findings := [f"{self._text(code)} ({escape(lot)})" for code, lot in self._of_origins(_FINDINGS)]:
+            self._out.print("  " + self._text("findings") + ", ".join(findings), highlight=False)
+        self._out.print()
 
     def _way(self) -> None:
         table = _table(self._text("way"), header=False)
@@ -237,15 +275,29 @@ class _Card:
         table = _table(self._text("payments"))
         for name in ("date", "what", "lot", "who", "total", "part", "basis", "evidence"):
             table.add_column(self._text(name), justify="right" if name in ("total", "part") else "left")
-        for date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper in rows[
-            :_MOST_PAYMENTS
-        ]:
+        for (
+            date,
+            kind,
+            lot,
+            payer,
+            payee,
+            total,
+            part,
+            low,
+            high,
+            basis,
+            valued_by,
+            vouchers,
+            paper,
+            provisional,
+        ) in rows[:_MOST_PAYMENTS]:
+            told = [self._text(basis), self._text("provisional")] if provisional else [self._text(basis)]
             bounds = "" if low == high else f"\n[{_usd(low / 100)}; {_usd(high / 100)}]"
-            papers = [f"{vouchers} CdP" if vouchers else None, paper, valued_by]
+            papers = [f"{vouchers} CdP" if vouchers else None, paper, self._text(valued_by or "")]
             evidence = " · ".join(str(p) for p in papers if p) or (self._text("untold") if date is None else "")
             table.add_row(
                 str(date or ""), self._text(kind), escape(lot), f"{self._text(payer)} → {self._text(payee)}", _usd(total),
-                escape(_usd(part / 100) + bounds), self._text(basis), escape(evidence),
+                escape(_usd(part / 100) + bounds), ", ".join(told), escape(evidence),
             )  # fmt: skip
         self._out.print(table)
         if len(rows) > _MOST_PAYMENTS:
@@ -268,6 +320,10 @@ class _Card:
         if imputed:
             told = f"{_usd(imputed)} [{_usd(low - values['fob'])}; {_usd(high - values['fob'])}]"
             table.add_row(f"FOB, {self._text('imputed')}", escape(told), "")
+        elif low != high:
+            table.add_row(f"FOB, {self._text('provisional')}", escape(f"[{_usd(low)}; {_usd(high)}]"), "")
+        if not self._is_origin and (own := self._ask(_OWN_FOB)[0][0]):
+            table.add_row(self._text("own_fob"), _usd(own), "")
         self._out.print(table)
 
     def _margins(self) -> None:
@@ -275,11 +331,12 @@ class _Card:
         whole = sum(margin for _, margin, _, _ in rows)
         if not rows:
             return
+        is_paid = any(fob for (fob,) in self._of_origins(_PAID))
         table = _table(self._text("margins" if self._is_origin else "margins_of_origins"))
         for name, justify in (
             ("", "left"),
             ("US$", "right"),
-            ("% FOB", "right"),
+            ("% FOB" if is_paid else f"% FOB, {self._text('imputed')}", "right"),
             (self._text("bounds"), "right"),
             ("", "left"),
         ):

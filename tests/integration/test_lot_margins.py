@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from benchmarks.withheld_papers import (
+    BRIDGE,
     DOCUMENTS,
     PAPERS,
     Chain,
@@ -17,6 +18,7 @@ from benchmarks.withheld_papers import (
     comparable,
     judged_fobs,
     judged_margins,
+    true_fobs,
     withhold,
 )
 from tests.conftest import antawasi
@@ -66,6 +68,42 @@ def test_with_all_papers_margins_are_the_truths_to_the_cent(connection, true):
     assert rest["is_inside"].mean() > 0.9
     fobs = judged_fobs(connection, true)
     assert (fobs["cents"] == fobs["true_cents"]).all()
+
+
+def test_whose_the_copper_of_a_blend_is_follows_a_rule_and_moves_sums_little(connection, house):
+    """Against the parts that the ores truly gave, which no paper tells: lots that were not blended are right."""
+    (truth,) = (house / "simulated").glob("tiny-*/truth")
+    lots = _frame(
+        connection, f"SELECT lot_key, department_code, is_complete AND is_fob_final AS is_whole FROM marts.{BRIDGE}"
+    )
+    whole = lots.filter("is_whole").select("lot_key", "department_code")
+    true = true_fobs(truth, lots["lot_key"]).join(whole, on="lot_key", how="semi")
+    both = judged_fobs(connection, true).with_columns((c("cents") - c("true_cents")).abs().alias("off_cents"))
+    assert both.height > 150
+    assert (both["off_cents"] <= 2).mean() > 0.45
+    assert (both["off_cents"] / both["true_cents"]).quantile(0.9) < 0.15
+    assert abs(both["cents"].sum() - both["true_cents"].sum()) <= both.height  # each is rounded
+    sums = both.join(whole, on="lot_key").group_by("department_code").agg(c("cents", "true_cents").sum(), pl.len())
+    many = sums.filter(c("len") >= 20)
+    assert many.height >= 3
+    assert ((many["cents"] - many["true_cents"]).abs() / many["true_cents"]).max() < 0.03
+
+
+def test_a_campaign_that_does_not_add_up_makes_none_of_its_lots_complete(connection):
+    rows = _frame(
+        connection,
+        f"""
+        SELECT finding.lot_key, parts.origin_lot_key, bridge.is_complete, bridge.missing_code
+        FROM marts.mart_lot_finding AS finding
+        JOIN intermediate.int_lot__genealogy AS parts USING (lot_key, is_synthetic)
+        JOIN marts.{BRIDGE} AS bridge ON parts.origin_lot_key = bridge.lot_key AND parts.is_synthetic = bridge.is_synthetic
+        WHERE finding.finding_code = 'MASS_BALANCE_BREAK'
+        """,
+    )
+    assert rows.height >= 2
+    assert not rows["is_complete"].any()
+    assert set(rows["missing_code"]) <= {"NO_BALANCE", "NO_PRICE", "NO_COPPER"}
+    assert "NO_BALANCE" in set(rows["missing_code"])
 
 
 def test_without_three_tenths_of_the_documents_the_truth_lies_within_the_bounds_of_lots(chain, true):
@@ -164,9 +202,26 @@ def test_a_lot_is_readable(house, connection, kind):
     assert f"{fob:,.2f}" in told
     assert "comercializadora" in told
     assert "█" in told
+    assert antawasi("lot", key.lower(), home=house, COLUMNS="200").stdout == told
     english = antawasi("lot", key, "--lang", "en", home=house, COLUMNS="200").stdout
     assert "LME value of the copper contained" in english
     assert "trader" in english
+
+
+def test_a_card_tells_what_is_provisional_and_what_does_not_add_up(house, connection):
+    key, low, high = _frame(
+        connection,
+        f"SELECT lot_key, fob_low_usd, fob_high_usd FROM marts.{BRIDGE} WHERE is_complete AND NOT is_fob_final ORDER BY lot_key LIMIT 1",
+    ).row(0)
+    told = antawasi("lot", key, home=house, COLUMNS="200").stdout
+    assert "FOB, provisional" in told
+    assert f"[{low:,.2f}; {high:,.2f}]" in told
+    (broken,) = _frame(
+        connection, "SELECT lot_key FROM marts.mart_lot_finding WHERE finding_code = 'MASS_BALANCE_BREAK' LIMIT 1"
+    ).row(0)
+    told = antawasi("lot", broken, home=house, COLUMNS="200").stdout
+    assert "Faltan documentos: una campaña cuyo cobre cuadre" in told
+    assert f"de una campaña salió otro cobre que el que entró ({broken})" in told
 
 
 def test_a_lot_that_is_not_there_is_told_with_those_like_it(house):

@@ -85,7 +85,8 @@ left_over as (
             and origins.is_synthetic = through_circles.is_synthetic
 ),
 
--- What whole grams leave over goes to the largest part.
+-- What whole grams leave over goes to the largest part that was not exported, if there is one: of an exported lot that
+-- nothing was fed of, the origins' grams are those of its genealogy.
 completed as (
     select
         reached.origin_lot_key,
@@ -95,7 +96,7 @@ completed as (
             when left_over.is_not_followed then 0
             when row_number() over (
                 partition by reached.origin_lot_key, reached.is_synthetic
-                order by reached.cut_g desc, reached.lot_key asc
+                order by reached.destination_code = 'EXPORTED', reached.cut_g desc, reached.lot_key asc
             ) = 1 then left_over.left_g
             else 0
         end as copper_g,

@@ -1,6 +1,7 @@
 -- What sales were paid against what they can be compared to, by month, department of origin, place of the sale, product
 -- form and state of the registration used, on the day of the sale. One row for each denominator; ratios are of sums
--- over the sales that have the denominator, quantiles are of single sales.
+-- over the sales that have the denominator, quantiles are of single sales, and empty where fewer than the least number
+-- of them (ref_price_measure_rule) have it.
 {% set denominators = {
     'LME_CONTAINED': 'lme_usd_per_dmt',
     'NETBACK': 'netback_usd_per_dmt',
@@ -55,8 +56,12 @@ select
         / sum(cast({{ wide('denominator_usd_per_dmt') }} * dmt as decimal(24, 8))) as decimal(12, 6)
     ) as paid_to_denominator_frac,
     {% for quantile in [10, 50, 90] -%}
-        cast(quantile_cont(paid_usd_per_dmt / denominator_usd_per_dmt, {{ quantile / 100 }}) as decimal(12, 6))
-            as p{{ quantile }}_frac,
+        cast(
+            case
+                when count(denominator_usd_per_dmt) >= {{ price_measure_rule('QUANTILES_LEAST') }}
+                    then quantile_cont(paid_usd_per_dmt / denominator_usd_per_dmt, {{ quantile / 100 }})
+            end as decimal(12, 6)
+        ) as p{{ quantile }}_frac,
     {% endfor -%}
     is_synthetic
 from compared

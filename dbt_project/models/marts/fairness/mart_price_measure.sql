@@ -1,6 +1,6 @@
 -- Measures of how ore is paid: dispersion, concentration of buyers, what a buyer or place pays beside comparable sales,
 -- the gap between women and men, and why departments differ. Where too few sales or sellers stand behind one, its value
--- is empty and its counts are told; concentration counts buyers and needs no least number of them.
+-- is empty and its counts are told: the one sale of a district has one buyer, which says nothing of a monopoly.
 with measures as (
     {% for family in ['dispersion', 'concentration', 'residual', 'sex_gap', 'kitagawa'] -%}
         select * from {{ ref('int_price_measure__' ~ family) }}
@@ -11,10 +11,8 @@ with measures as (
 judged as (
     select
         *,
-        measure_code in ('HHI', 'CR4') or (
-            sale_count >= {{ price_measure_rule('SALES_LEAST') }}
-            and operator_count >= {{ price_measure_rule('OPERATORS_LEAST') }}
-        ) as is_given
+        sale_count >= {{ price_measure_rule('SALES_LEAST') }}
+        and operator_count >= {{ price_measure_rule('OPERATORS_LEAST') }} as is_given
     from measures
 )
 
