@@ -2,7 +2,8 @@
 -- Every view of the copper row by row, before it is summed: official production at the concentration stage, hauls of
 -- ore by waybills and by scales (what they hold, and what a plant recovers of it), lots exported, published claims. A
 -- view is never added to another. Every row stands once for the country and once for its department; what has no
--- department stands for the country alone, and what is claimed of a department for that alone.
+-- department stands for the country alone, and what is claimed of a department for that alone. An exported lot stands
+-- for the country as it was declared, and for the departments of the ores it was made of by their copper in it.
 with hauls as (
     select
         *,
@@ -13,10 +14,64 @@ with hauls as (
     from {{ ref('int_copper__hauls_assayed') }}
 ),
 
+-- Parts of exported lots by where their ore came from, as far as the papers tell it.
+origins as (
+    select
+        parts.lot_key,
+        lots.department_code,
+        sum(parts.copper_g) as copper_g,
+        parts.is_synthetic
+    from {{ ref('int_lot__genealogy') }} as parts
+    inner join {{ ref('dim_lot') }} as lots
+        on parts.origin_lot_key = lots.lot_key and parts.is_synthetic = lots.is_synthetic
+    group by parts.lot_key, lots.department_code, parts.is_synthetic
+),
+
+parted as (
+    select
+        *,
+        cast(copper_g as double) / sum(copper_g) over (partition by lot_key, is_synthetic) as part_frac
+    from origins
+),
+
+exports as (
+    select
+        'country' as only_level,
+        cast(null as varchar) as department_code,
+        shipped_date,
+        coalesce(copper_low_t, copper_t) as copper_low_t,
+        copper_t,
+        coalesce(copper_high_t, copper_t) as copper_high_t,
+        net_wmt,
+        is_synthetic,
+        landing_sha256,
+        row_number
+    from {{ ref('int_copper__exports') }}
+
+    union all
+
+    select
+        'department' as only_level,
+        parted.department_code,
+        exports.shipped_date,
+        cast(coalesce(exports.copper_low_t, exports.copper_t) * parted.part_frac as decimal(24, 9)) as copper_low_t,
+        cast(exports.copper_t * parted.part_frac as decimal(24, 9)) as copper_t,
+        cast(coalesce(exports.copper_high_t, exports.copper_t) * parted.part_frac as decimal(24, 9)) as copper_high_t,
+        cast(exports.net_wmt * parted.part_frac as decimal(18, 6)) as net_wmt,
+        exports.is_synthetic,
+        exports.landing_sha256,
+        exports.row_number
+    from {{ ref('int_copper__exports') }} as exports
+    inner join parted
+        on exports.lot_key = parted.lot_key and exports.is_synthetic = parted.is_synthetic
+    where parted.department_code is not null and parted.copper_g > 0
+),
+
 rows_of_all as (
     select
         'OFFICIAL_' || stratum_code as measure_code,
         cast(null as varchar) as claim_code,
+        cast(null as varchar) as only_level,
         month as first_date,
         last_day(month) as last_date,
         department_code,
@@ -40,6 +95,7 @@ rows_of_all as (
         select
             source_code || '_ORE_{{ stage | upper }}' as measure_code,
             null as claim_code,
+            null as only_level,
             haul_date as first_date,
             haul_date as last_date,
             department_code,
@@ -62,12 +118,13 @@ rows_of_all as (
     select
         'EXPORT_CONTAINED' as measure_code,
         null as claim_code,
+        only_level,
         shipped_date as first_date,
         shipped_date as last_date,
-        null as department_code,
-        coalesce(copper_low_t, copper_t) as copper_low_t,
+        department_code,
+        copper_low_t,
         copper_t,
-        coalesce(copper_high_t, copper_t) as copper_high_t,
+        copper_high_t,
         null as assayed_t,
         net_wmt as mass_low_wmt,
         net_wmt as mass_high_wmt,
@@ -77,13 +134,14 @@ rows_of_all as (
         is_synthetic,
         landing_sha256,
         row_number
-    from {{ ref('int_copper__exports') }}
+    from exports
 
     union all
 
     select
         case quantity_code when 'TRUCKS_PER_DAY' then 'CLAIM_TRUCKS' else 'CLAIM_COPPER' end as measure_code,
         claim_code,
+        case when department_code is null then 'country' else 'department' end as only_level,
         as_of_date as first_date,
         as_of_date as last_date,
         department_code,
@@ -131,8 +189,5 @@ select
 from rows_of_all
 inner join levels
     on
-        (levels.place_level = 'department' and rows_of_all.department_code is not null)
-        or (
-            levels.place_level = 'country'
-            and (rows_of_all.claim_code is null or rows_of_all.department_code is null)
-        )
+        coalesce(rows_of_all.only_level, levels.place_level) = levels.place_level
+        and (levels.place_level = 'country' or rows_of_all.department_code is not null)
