@@ -1242,13 +1242,15 @@ WITH lots AS (
         lot_key, date_trunc('month', reference_date)::DATE AS month, coalesce(department_code, '--') AS department_code,
         coalesce(product_form_code::VARCHAR, '--') AS product_form_code, registry_state, operator_key, copper_t,
         mass_dmt,
-        lme_contained_usd, payable_lme_usd, fob_usd, is_complete, is_synthetic
+        lme_contained_usd, payable_lme_usd, fob_usd, is_complete, is_complete AND NOT is_fob_final AS is_provisional,
+        is_synthetic
     FROM marts.fct_lot_value_bridge
 ),
 cells AS (
     SELECT
         month, department_code, product_form_code, registry_state, is_synthetic, count(*) AS cell_lot_count,
-        count(*) FILTER (is_complete) AS complete_lot_count, sum(copper_t) AS copper_t, sum(mass_dmt) AS mass_dmt,
+        count(*) FILTER (is_complete) AS complete_lot_count,
+        count(*) FILTER (is_provisional) AS provisional_lot_count, sum(copper_t) AS copper_t, sum(mass_dmt) AS mass_dmt,
         sum(lme_contained_usd) FILTER (is_complete) AS lme_contained_usd,
         sum(payable_lme_usd) FILTER (is_complete) AS payable_lme_usd, sum(fob_usd) FILTER (is_complete) AS fob_usd
     FROM lots
@@ -1275,7 +1277,7 @@ joined AS (
 )
 SELECT
     month, department_code, product_form_code, link_code, registry_state, lot_count, operator_count, cell_lot_count,
-    complete_lot_count, revenue_usd::DECIMAL(18, 2) AS revenue_usd, purchases_usd::DECIMAL(18, 2) AS purchases_usd,
+    complete_lot_count, provisional_lot_count, revenue_usd::DECIMAL(18, 2) AS revenue_usd, purchases_usd::DECIMAL(18, 2) AS purchases_usd,
     gross_margin_usd::DECIMAL(18, 2) AS gross_margin_usd, gross_margin_low_usd::DECIMAL(18, 2) AS gross_margin_low_usd,
     gross_margin_high_usd::DECIMAL(18, 2) AS gross_margin_high_usd, copper_t::DECIMAL(18, 6) AS copper_t,
     mass_dmt::DECIMAL(18, 6) AS mass_dmt,

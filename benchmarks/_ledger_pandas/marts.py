@@ -164,8 +164,8 @@ def write_chain(folder: Path, links: pd.DataFrame, bridge: pd.DataFrame) -> None
         ["form_code", "registry_state", "is_synthetic", "operator_key", "copper_g", "dry_g", "is_complete"]
     ].assign(
         month=bridge["first_date"].to_numpy().astype("datetime64[M]").astype("datetime64[s]"),
-        department_code=department,
-    )
+        department_code=department, is_provisional=bridge["is_complete"] & ~bridge["is_final"],
+    )  # fmt: skip
     # a lot without a day has no place
     lots = lots[lots["month"].notna()]
     of_bridge = bridge.loc[lots.index]
@@ -173,8 +173,9 @@ def write_chain(folder: Path, links: pd.DataFrame, bridge: pd.DataFrame) -> None
     by_place = lots.assign(**complete, one=1).groupby(_PLACE, sort=False)
     cells = by_place[["copper_g", "dry_g", *complete]].sum(min_count=1)
     cells = cells.assign(
-        cell_lot_count=by_place["one"].sum(), complete_lot_count=by_place["is_complete"].sum()
-    ).reset_index()
+        cell_lot_count=by_place["one"].sum(), complete_lot_count=by_place["is_complete"].sum(),
+        provisional_lot_count=by_place["is_provisional"].sum(),
+    ).reset_index()  # fmt: skip
     places = by_place.ngroup()
 
     rows = links[links["origin"].isin(lots.index)]
@@ -213,6 +214,7 @@ def _write_chain(folder: Path, found: pd.DataFrame, cell: pd.DataFrame) -> None:
         "month": cell["month"], "is_synthetic": cell["is_synthetic"], "lot_count": found["one"],
         "operator_count": found["operator_count"], "cell_lot_count": cell["cell_lot_count"],
         "complete_lot_count": cell["complete_lot_count"],
+        "provisional_lot_count": cell["provisional_lot_count"],
         **{name: CODES.text(values.to_numpy()) for name, values in coded.items()},
         **{name: as_decimal(cents, 2) for name, cents in usd.items()},
         "copper_t": as_decimal(cell["copper_g"], 6), "mass_dmt": as_decimal(cell["dry_g"], 6),

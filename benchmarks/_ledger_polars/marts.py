@@ -189,7 +189,7 @@ def chain_of(links: pl.DataFrame, bridge: pl.DataFrame) -> pl.LazyFrame:
             c("department_code").fill_null("--"),
             c("form").fill_null("--").alias("product_form_code"),
             "registry_state", "is_synthetic", "operator_key", "copper_g", "dry_g", "copper", "payable", "fob",
-            "is_complete",
+            "is_complete", (c("is_complete") & ~c("is_final").fill_null(False)).alias("is_provisional"),
         )
         .collect(engine="streaming")
         .lazy()
@@ -197,6 +197,7 @@ def chain_of(links: pl.DataFrame, bridge: pl.DataFrame) -> pl.LazyFrame:
     cells = lots.group_by(place).agg(
         pl.len().cast(pl.Int64).alias("cell_lot_count"),
         c("is_complete").sum().cast(pl.Int64).alias("complete_lot_count"),
+        c("is_provisional").sum().cast(pl.Int64).alias("provisional_lot_count"),
         total(c("copper_g")).alias("copper_g"),
         total(c("dry_g")).alias("dry_g"),
         *(total(c(name).filter("is_complete")).alias(name) for name in ("copper", "payable", "fob")),
@@ -217,7 +218,7 @@ def chain_of(links: pl.DataFrame, bridge: pl.DataFrame) -> pl.LazyFrame:
     )
     return by_link.join(cells, on=place).select(
         "month", "department_code", "product_form_code", "link_code", "registry_state", "lot_count", "operator_count",
-        "cell_lot_count", "complete_lot_count", usd(c("revenue")).alias("revenue_usd"),
+        "cell_lot_count", "complete_lot_count", "provisional_lot_count", usd(c("revenue")).alias("revenue_usd"),
         usd(c("purchases")).alias("purchases_usd"), usd(c("margin")).alias("gross_margin_usd"),
         usd(c("low_cents")).alias("gross_margin_low_usd"), usd(c("high_cents")).alias("gross_margin_high_usd"),
         tonnes(c("copper_g")).alias("copper_t"), tonnes(c("dry_g")).alias("mass_dmt"),

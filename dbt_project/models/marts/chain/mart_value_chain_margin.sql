@@ -16,6 +16,7 @@ with lots as (
         payable_lme_usd,
         fob_usd,
         is_complete,
+        is_complete and not is_fob_final as is_provisional,
         is_synthetic
     from {{ ref('fct_lot_value_bridge') }}
 ),
@@ -28,6 +29,7 @@ cells as (
         registry_state,
         count(*) as cell_lot_count,
         count(*) filter (where is_complete) as complete_lot_count,
+        count(*) filter (where is_provisional) as provisional_lot_count,
         sum(copper_t) as copper_t,
         sum(mass_dmt) as mass_dmt,
         sum(lme_contained_usd) filter (where is_complete) as lme_contained_usd,
@@ -75,6 +77,7 @@ select
     links.operator_count,
     cells.cell_lot_count,
     cells.complete_lot_count,
+    cells.provisional_lot_count,
     {% for money in [
         'revenue_usd', 'purchases_usd', 'gross_margin_usd', 'gross_margin_low_usd', 'gross_margin_high_usd'
     ] -%}
