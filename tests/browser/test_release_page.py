@@ -258,7 +258,7 @@ def test_charts_are_interactive_once_a_button_is_pressed(released, tmp_path, pag
     assert len(found["after"]) == 2
     assert all(texts and not any("undefined" in text or "null" in text for text in texts) for texts in found["pointed"])
     if page == "margenes.html":
-        assert "FOB · 100" in found["pointed"][0] and "Perú · Operador minero · 34,6" in found["pointed"][1]
+        assert "FOB · 100" in found["pointed"][0] and "Perú · Operador minero · 34,4" in found["pointed"][1]
     assert found["marked"] == found["simulated"] and found["page_width"] <= found["screen_width"]
 
 
