@@ -144,7 +144,8 @@ _STEPS = (
     ("penalties", -1), ("credits", 1), ("qp_effect", 1), ("unexplained", 1), ("not_followed", -1), ("fob", 1),
 )  # fmt: skip
 _BRIDGE = f"""
-    SELECT {", ".join(f"sum({name}_usd)" for name, _ in _STEPS)}, sum(fob_imputed_usd), sum(fob_low_usd), sum(fob_high_usd)
+    SELECT {", ".join(f"sum({name}_usd)" for name, _ in _STEPS)}, sum(fob_imputed_usd), sum(fob_low_usd), sum(fob_high_usd),
+        bool_and(is_fob_final)
     FROM marts.fct_lot_value_bridge WHERE is_synthetic = $simulated AND list_contains($origins, lot_key)
 """
 _MARGINS = """
@@ -275,22 +276,8 @@ class _Card:
         table = _table(self._text("payments"))
         for name in ("date", "what", "lot", "who", "total", "part", "basis", "evidence"):
             table.add_column(self._text(name), justify="right" if name in ("total", "part") else "left")
-        for (
-            date,
-            kind,
-            lot,
-            payer,
-            payee,
-            total,
-            part,
-            low,
-            high,
-            basis,
-            valued_by,
-            vouchers,
-            paper,
-            provisional,
-        ) in rows[:_MOST_PAYMENTS]:
+        for row in rows[:_MOST_PAYMENTS]:
+            date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper, provisional = row
             told = [self._text(basis), self._text("provisional")] if provisional else [self._text(basis)]
             bounds = "" if low == high else f"\n[{_usd(low / 100)}; {_usd(high / 100)}]"
             papers = [f"{vouchers} CdP" if vouchers else None, paper, self._text(valued_by or "")]
@@ -316,12 +303,13 @@ class _Card:
             value = values[name]
             if value or name in ("lme_contained", "fob"):
                 table.add_row(self._text(name), _usd(sign * value), _bar(value, values["lme_contained"]))
-        imputed, low, high = row[len(_STEPS) :]
+        imputed, low, high, is_final = row[len(_STEPS) :]
         if imputed:
             told = f"{_usd(imputed)} [{_usd(low - values['fob'])}; {_usd(high - values['fob'])}]"
             table.add_row(f"FOB, {self._text('imputed')}", escape(told), "")
         elif low != high:
-            table.add_row(f"FOB, {self._text('provisional')}", escape(f"[{_usd(low)}; {_usd(high)}]"), "")
+            told = self._text("bounds" if is_final else "provisional")
+            table.add_row(f"FOB, {told}", escape(f"[{_usd(low)}; {_usd(high)}]"), "")
         if not self._is_origin and (own := self._ask(_OWN_FOB)[0][0]):
             table.add_row(self._text("own_fob"), _usd(own), "")
         self._out.print(table)

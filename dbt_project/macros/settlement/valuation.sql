@@ -1,8 +1,9 @@
 {#
   CTEs that value sheets by their terms; the last one is `valued`. `sheets` names a CTE with the columns of settlement
   sheets. What their terms make due is added in columns `due_*`, US$ per dry tonne paid and US$: the value per tonne is
-  copper + credits - refining - participation - treatment - penalties - assays - loading - freight (C7). Where the terms of penalties or of
-  precious metals are not on the sheet, or a penalised grade is not, what the sheet says of them is taken as it is.
+  copper + credits - refining - participation - treatment - penalties - assays - loading - freight (C7). Where the terms of
+  penalties or of precious metals are not on the sheet, or a penalised grade is not, what the sheet says of them is taken
+  as it is.
 #}
 {% macro settlement_valued(sheets) -%}
 measured as (
