@@ -64,7 +64,8 @@ class Column:
 
     Columns of files that partners fill have `file_column`, their title in the file; `example`, values as a
     partner writes them, one for each example row; and, where the file holds an identity and the lake its key,
-    `identity_kind`: RUC, ID (RUC or DNI), REINFO, PLATE or DOCUMENT. Figures of published tables that are computed from
+    `identity_kind`: RUC, ID (RUC or DNI), REINFO, PLATE or DOCUMENT. A column with `added_in` came with that version of the
+    contract: files of before lack it. Figures of published tables that are computed from
     other columns have their `formula`, in SQL over those columns.
     """
 
@@ -84,6 +85,7 @@ class Column:
     file_column: str | None = None
     identity_kind: str | None = None
     example: tuple[str, ...] = ()
+    added_in: str | None = None
     formula: str | None = None
 
     @property
@@ -180,6 +182,7 @@ def _column(item: dict[str, Any]) -> Column:
         file_column=custom.get("file_column"),
         identity_kind=custom.get("identity_kind"),
         example=tuple(custom.get("example") or ()),
+        added_in=custom.get("added_in"),
         formula=custom.get("formula"),
     )
 

@@ -71,6 +71,7 @@ def _table(table: TableContract, words: dict, spanish: bool) -> list[str]:
         rules += (
             [f"{'título en el archivo' if spanish else 'title in the file'} `{c.file_column}`"] if c.file_column else []
         )
+        rules += [f"{'desde la versión' if spanish else 'since version'} {c.added_in}"] if c.added_in else []
         rules += [f"`{c.pattern}`".replace("|", "\\|")] if c.pattern else []
         rules += [f"≥ {c.minimum:g}"] if c.minimum is not None else []
         rules += [f"≤ {c.maximum:g}"] if c.maximum is not None else []

@@ -65,6 +65,10 @@ def _house_rules(table: TableContract) -> list[str]:
             )
         if not (c.title_es and c.description and c.description_es):
             found.append(f"{where}, column {c.name}: businessName, description or description_es is missing.")
+        if c.added_in and (c.required or not _SEMVER.fullmatch(c.added_in)):
+            found.append(
+                f"{where}, column {c.name}: added_in is a version like 1.2.0, and the column cannot be required."
+            )
         if c.classification == "personal":
             found.append(f"{where}, column {c.name}: personal columns stay in the vault; publish a key instead.")
     return found

@@ -1,6 +1,7 @@
 """Files that partners fill (see `partner_files.py`): one parser for all of them, driven by the contract alone.
 
-CSV (comma, semicolon or tab) or XLSX (sheet `datos`, else the first). Columns are matched by title. What a
+CSV (comma, semicolon or tab) or XLSX (sheet `datos`, else the first). Columns are matched by title; a file that was
+made before the contract had one is read without it. What a
 spreadsheet does to a value is undone where there is one reading of it: dates, times, yes and no, codes in lower
 case, whole numbers with a decimal point. Numbers with a decimal comma have two readings (1.234): they are left
 for the row checks to reject. Identities become keys; a row whose identity cannot be one is rejected.
@@ -77,8 +78,9 @@ def _rows(table: TableContract, path: Path) -> pl.DataFrame:
     titles, frame, place = _sheet_table(path) if data.startswith(b"PK") else _text_table(data, path)
     named = {fold_header(c.file_column or ""): c for c in table.columns}
     shown = [c.file_column or "" if (c := named.get(fold_header(t))) else t for t in titles]
-    wanted = [c.file_column or "" for c in table.columns]
-    check_header(shown, wanted, wanted, path, place, f"take the titles of `antawasi templates {table.source}`")
+    wanted = [c.file_column or "" for c in table.columns if not c.added_in]
+    known = [c.file_column or "" for c in table.columns]
+    check_header(shown, wanted, known, path, place, f"take the titles of `antawasi templates {table.source}`")
     if not frame.height:
         raise FileRefused(
             "the file has titles and no rows",
@@ -89,10 +91,15 @@ def _rows(table: TableContract, path: Path) -> pl.DataFrame:
         )
     positions = {title: str(i) for i, title in enumerate(shown)}
     return frame.select(
-        *(_blank_to_null(pl.col(positions[c.file_column or ""])).alias(c.name) for c in table.columns),
+        *(_given(positions.get(c.file_column or "")).alias(c.name) for c in table.columns),
         "_row_number",
         "_problem",
     )
+
+
+def _given(position: str | None) -> pl.Expr:
+    """What a file has in a column, blank cells as null; null where it has no such column."""
+    return _blank_to_null(pl.col(position)) if position is not None else pl.lit(None, pl.String)
 
 
 def _blank_to_null(text: pl.Expr) -> pl.Expr:
