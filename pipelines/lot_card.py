@@ -160,18 +160,15 @@ _MISSING = """
 """
 
 
-_PAID = """
-    SELECT fob_usd FROM marts.fct_lot_value_bridge WHERE is_synthetic = $simulated AND list_contains($origins, lot_key)
-"""
 _FINDINGS = """
     SELECT DISTINCT finding_code, lot_key FROM marts.mart_lot_finding
-    WHERE is_synthetic = $simulated AND (lot_key = $key OR list_contains($origins, lot_key) OR lot_key IN (
+    WHERE is_synthetic = $simulated AND (lot_key = $key OR lot_key IN (
         SELECT lot_key FROM intermediate.int_lot__genealogy WHERE is_synthetic = $simulated AND list_contains($origins, origin_lot_key)
     )) ORDER BY ALL
 """
 _OWN_FOB = """
     SELECT sum(value_usd) FROM marts.fct_transfer
-    WHERE is_synthetic = $simulated AND lot_key = $key AND kind_code = 'EXPORT'
+    WHERE is_synthetic = $simulated AND lot_key = $key AND kind_code = 'EXPORT' AND value_basis_code = 'observed'
 """
 
 
@@ -229,8 +226,10 @@ class _Card:
         self._missing()
         self._way()
         self._payments()
-        self._bridge()
-        self._margins()
+        (sums,) = self._of_origins(_BRIDGE)
+        bridge = dict(zip((*(name for name, _ in _STEPS), "imputed", "low", "high", "is_final"), sums, strict=True))
+        self._bridge(bridge)
+        self._margins("% FOB" if bridge["fob"] else f"% FOB, {self._text('imputed')}")
 
     def _ask(self, sql: str, **values: Any) -> list[tuple]:
         given = self._values | values
@@ -290,9 +289,7 @@ class _Card:
         if len(rows) > _MOST_PAYMENTS:
             self._out.print(f"  {len(rows) - _MOST_PAYMENTS} {self._text('more')}", highlight=False)
 
-    def _bridge(self) -> None:
-        (row,) = self._of_origins(_BRIDGE)
-        values = dict(zip((name for name, _ in _STEPS), row, strict=False))
+    def _bridge(self, values: dict[str, Any]) -> None:
         if not values["lme_contained"]:
             return
         table = _table(self._text("bridge" if self._is_origin else "bridge_of_origins"), header=False)
@@ -303,28 +300,27 @@ class _Card:
             value = values[name]
             if value or name in ("lme_contained", "fob"):
                 table.add_row(self._text(name), _usd(sign * value), _bar(value, values["lme_contained"]))
-        imputed, low, high, is_final = row[len(_STEPS) :]
-        if imputed:
+        low, high = values["low"], values["high"]
+        if imputed := values["imputed"]:
             told = f"{_usd(imputed)} [{_usd(low - values['fob'])}; {_usd(high - values['fob'])}]"
             table.add_row(f"FOB, {self._text('imputed')}", escape(told), "")
         elif low != high:
-            told = self._text("bounds" if is_final else "provisional")
+            told = self._text("bounds" if values["is_final"] else "provisional")
             table.add_row(f"FOB, {told}", escape(f"[{_usd(low)}; {_usd(high)}]"), "")
         if not self._is_origin and (own := self._ask(_OWN_FOB)[0][0]):
             table.add_row(self._text("own_fob"), _usd(own), "")
         self._out.print(table)
 
-    def _margins(self) -> None:
+    def _margins(self, share_title: str) -> None:
         rows = self._of_origins(_MARGINS)
         whole = sum(margin for _, margin, _, _ in rows)
         if not rows:
             return
-        is_paid = any(fob for (fob,) in self._of_origins(_PAID))
         table = _table(self._text("margins" if self._is_origin else "margins_of_origins"))
         for name, justify in (
             ("", "left"),
             ("US$", "right"),
-            ("% FOB" if is_paid else f"% FOB, {self._text('imputed')}", "right"),
+            (share_title, "right"),
             (self._text("bounds"), "right"),
             ("", "left"),
         ):

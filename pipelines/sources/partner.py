@@ -1,10 +1,10 @@
 """Files that partners fill (see `partner_files.py`): one parser for all of them, driven by the contract alone.
 
 CSV (comma, semicolon or tab) or XLSX (sheet `datos`, else the first). Columns are matched by title; a file that was
-made before the contract had one is read without it. What a
-spreadsheet does to a value is undone where there is one reading of it: dates, times, yes and no, codes in lower
-case, whole numbers with a decimal point. Numbers with a decimal comma have two readings (1.234): they are left
-for the row checks to reject. Identities become keys; a row whose identity cannot be one is rejected.
+made before the contract had one is read without it. What a spreadsheet does to a value is undone where there is one
+reading of it: dates, times, yes and no, codes in lower case, whole numbers with a decimal point. Numbers with a decimal
+comma have two readings (1.234): they are left for the row checks to reject. Identities become keys; a row whose identity
+cannot be one is rejected.
 """
 
 from __future__ import annotations
