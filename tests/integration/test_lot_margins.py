@@ -89,6 +89,19 @@ def test_whose_the_copper_of_a_blend_is_follows_a_rule_and_moves_sums_little(con
     assert ((many["cents"] - many["true_cents"]).abs() / many["true_cents"]).max() < 0.03
 
 
+def test_complete_lots_with_a_provisional_fob_are_counted(connection):
+    """In a cell of the mart, as many as in the bridge, beside each of its links."""
+    (lots,) = _frame(
+        connection, f"SELECT count(*) AS n FROM marts.{BRIDGE} WHERE is_complete AND NOT is_fob_final"
+    ).row(0)
+    cells = _frame(
+        connection,
+        "SELECT DISTINCT month, department_code, product_form_code, registry_state, provisional_lot_count "
+        "FROM marts.mart_value_chain_margin WHERE complete_lot_count > 0",
+    )
+    assert cells["provisional_lot_count"].sum() == lots > 0
+
+
 def test_a_campaign_that_does_not_add_up_makes_none_of_its_lots_complete(connection):
     rows = _frame(
         connection,

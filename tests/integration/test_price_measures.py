@@ -108,6 +108,15 @@ def test_measures_of_too_few_sellers_are_empty_and_counted(connection):
     assert given["value"].null_count() == 0
 
 
+def test_provisional_sales_are_counted(connection):
+    cells = _frame(connection, "SELECT * FROM marts.mart_price_fairness WHERE denominator_code = 'LME_CONTAINED'")
+    sales = _frame(
+        connection,
+        "SELECT count(*) FILTER (is_provisional) AS n FROM intermediate.int_sale__priced WHERE product_form_code IS NOT NULL",
+    )
+    assert cells["provisional_sale_count"].sum() == sales["n"][0] > 0
+
+
 def test_what_a_sale_would_fetch_follows_from_the_tariff(connection):
     """The seeds' terms, recomputed for every sale from its grade, mass and the price of the month before."""
     rows = _frame(
