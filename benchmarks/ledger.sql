@@ -1277,7 +1277,8 @@ joined AS (
 )
 SELECT
     month, department_code, product_form_code, link_code, registry_state, lot_count, operator_count, cell_lot_count,
-    complete_lot_count, provisional_lot_count, revenue_usd::DECIMAL(18, 2) AS revenue_usd, purchases_usd::DECIMAL(18, 2) AS purchases_usd,
+    complete_lot_count, provisional_lot_count,
+    revenue_usd::DECIMAL(18, 2) AS revenue_usd, purchases_usd::DECIMAL(18, 2) AS purchases_usd,
     gross_margin_usd::DECIMAL(18, 2) AS gross_margin_usd, gross_margin_low_usd::DECIMAL(18, 2) AS gross_margin_low_usd,
     gross_margin_high_usd::DECIMAL(18, 2) AS gross_margin_high_usd, copper_t::DECIMAL(18, 6) AS copper_t,
     mass_dmt::DECIMAL(18, 6) AS mass_dmt,

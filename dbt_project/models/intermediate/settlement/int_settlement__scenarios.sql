@@ -122,7 +122,8 @@ sheets as (
         {% endfor %}
         {% for scenario, term in {
             'NO_PROTECTION': 'price_protection_usd_per_lb', 'NO_TREATMENT': 'treatment_usd_per_dmt',
-            'NO_REFINING': 'refining_usd_per_lb', 'NO_PARTICIPATION': 'participation_pct', 'NO_ASSAY_FEE': 'assay_fee_usd', 'NO_LOADING': 'loading_usd',
+            'NO_REFINING': 'refining_usd_per_lb', 'NO_PARTICIPATION': 'participation_pct',
+            'NO_ASSAY_FEE': 'assay_fee_usd', 'NO_LOADING': 'loading_usd',
             'NO_FREIGHT': 'freight_usd', 'NO_PENALTIES': 'penalties_usd_per_dmt', 'NO_CREDITS': 'credits_usd_per_dmt',
         }.items() %}
             case when scenario_code <> '{{ scenario }}' then {{ term }} end as {{ term }},
