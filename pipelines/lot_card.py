@@ -98,6 +98,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "PRODUCT_BEFORE_FEED": ("un lote se alimentó antes de existir", "a lot was fed before it was made"),
     "CYCLE": ("lotes que se alimentan entre sí", "lots that feed one another"),
     "COPPER_EXCEEDS_MASS": ("más cobre que masa", "more copper than mass"),
+    "parties": ("Partes que difieren en ventas: ", "Parties that differ on sales: "),
+    "INVOICED_BY_ANOTHER": ("factura otro que el operador", "invoiced by another than the operator"),
+    "REGISTRATION_OF_ANOTHER": ("la inscripción no es del operador", "the registration is not the operator's"),
+    "INVOICED_BY_NO_HOLDER": ("factura otro que el titular de la inscripción", "invoiced by another than the registration's holder"),
     "simulated": (" · DATOS SIMULADOS / SIMULATED", " · SIMULATED / DATOS SIMULADOS"),
 }  # fmt: skip
 
@@ -161,11 +165,13 @@ _MISSING = """
 
 
 _FINDINGS = """
-    SELECT DISTINCT finding_code, lot_key FROM marts.mart_lot_finding
+    SELECT finding_code, list(DISTINCT lot_key ORDER BY lot_key) FROM marts.{mart}
     WHERE is_synthetic = $simulated AND (lot_key = $key OR lot_key IN (
         SELECT lot_key FROM intermediate.int_lot__genealogy WHERE is_synthetic = $simulated AND list_contains($origins, origin_lot_key)
-    )) ORDER BY ALL
+    )) GROUP BY finding_code ORDER BY finding_code
 """
+#: Title of a line of the card → mart that its findings are of.
+_FOUND_IN = {"findings": "mart_lot_finding", "parties": "mart_transfer_finding"}
 _OWN_FOB = """
     SELECT sum(value_usd) FROM marts.fct_transfer
     WHERE is_synthetic = $simulated AND lot_key = $key AND kind_code = 'EXPORT' AND value_basis_code = 'observed'
@@ -245,8 +251,11 @@ class _Card:
         names = [row[1 + self._column] for row in self._of_origins(_MISSING)]
         told = self._text("missing") + ", ".join(names) if names else self._text("complete")
         self._out.print(f"  {told}", highlight=False)
-        if findings := [f"{self._text(code)} ({escape(lot)})" for code, lot in self._of_origins(_FINDINGS)]:
-            self._out.print("  " + self._text("findings") + ", ".join(findings), highlight=False)
+        for title, mart in _FOUND_IN.items():
+            found = self._of_origins(_FINDINGS.format(mart=mart))
+            told = [f"{self._text(code)} ({self._some(lots)})" for code, lots in found]
+            if told:
+                self._out.print("  " + self._text(title) + "; ".join(told), highlight=False)
         self._out.print()
 
     def _way(self) -> None:
@@ -267,6 +276,11 @@ class _Card:
         if rest := lots[_MOST_LOTS:]:
             told.append(f"{len(rest)} {self._text('others')} ({_tonnes(sum(g for _, g in rest))})")
         return ", ".join(told), _tonnes(sum(grams for _, grams in lots))
+
+    def _some(self, lots: list[str]) -> str:
+        rest = len(lots) - _MOST_LOTS
+        others = [f"{rest} {self._text('others')}"] if rest > 0 else []
+        return ", ".join([*map(escape, lots[:_MOST_LOTS]), *others])
 
     def _payments(self) -> None:
         rows = self._ask(_PAYMENTS)

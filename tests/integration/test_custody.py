@@ -143,7 +143,7 @@ def test_copper_of_producers_in_good_standing_is_the_truths_within_what_no_file_
         (
             (c("may_differ_g") + c("not_told_g") + c("not_traced_g")).cast(pl.Float64) / c("copper_g").cast(pl.Float64)
         ).alias("unsure_frac"),
-        c("others_registration_frac").alias("others_frac"),
+        c("others_registration_of_copper_frac").alias("others_frac"),
     )
     assert seen.height == told.height > 20
     far = seen.filter((c("own_frac") - c("true_frac")).abs() > c("unsure_frac") + 0.03)

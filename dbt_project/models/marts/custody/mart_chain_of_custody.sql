@@ -69,12 +69,12 @@ select
     cast(sums.own_good_g as bigint) as own_good_g,
     cast(sums.paper_good_g as bigint) as paper_good_g,
     cast(sums.may_differ_g as bigint) as may_differ_g,
-    {{ share('sums.good_standing_g', 'totals.copper_g') }} as good_standing_frac,
-    {{ share('sums.no_good_standing_g', 'totals.copper_g') }} as no_good_standing_frac,
-    {{ share('sums.blend_differs_g', 'totals.copper_g') }} as blend_differs_frac,
-    {{ share('sums.others_registration_g', 'totals.copper_g') }} as others_registration_frac,
-    {{ share('sums.not_told_g', 'totals.copper_g') }} as not_told_frac,
-    {{ share('sums.not_traced_g', 'totals.copper_g') }} as not_traced_frac,
+    {{ share('sums.good_standing_g', 'totals.copper_g') }} as good_standing_of_copper_frac,
+    {{ share('sums.no_good_standing_g', 'totals.copper_g') }} as no_good_standing_of_copper_frac,
+    {{ share('sums.blend_differs_g', 'totals.copper_g') }} as blend_differs_of_copper_frac,
+    {{ share('sums.others_registration_g', 'totals.copper_g') }} as others_registration_of_copper_frac,
+    {{ share('sums.not_told_g', 'totals.copper_g') }} as not_told_of_copper_frac,
+    {{ share('sums.not_traced_g', 'totals.copper_g') }} as not_traced_of_copper_frac,
     sums.operator_count,
     sums.registration_count,
     sums.waybill_count,
@@ -86,7 +86,7 @@ select
     cast(balances.process_stock_growth_g as bigint) as process_stock_growth_g,
     cast(balances.ore_stock_growth_g as bigint) as ore_stock_growth_g,
     cast(balances.closure_g as bigint) as closure_g,
-    {{ share('balances.closure_g', 'balances.copper_in_g') }} as closure_frac,
+    {{ share('balances.closure_g', 'balances.copper_in_g') }} as closure_of_copper_in_frac,
     totals.is_synthetic
 from totals
 inner join sums
