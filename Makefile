@@ -44,9 +44,9 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone, without the runs that are killed and the house that is lost. TESTS="not faults and not spark" has
+# What needs Python alone, without what takes longest (runs that are killed, everything built again). TESTS="not faults and not spark" has
 # these too, and what needs a browser, an office suite and root, all on the same house.
-TESTS ?= not browser and not office and not system and not kills and not faults and not spark
+TESTS ?= not browser and not office and not system and not long and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 

@@ -11,7 +11,7 @@ from tests.faults import houses
 from tests.faults.conftest import KILLS, SEED
 from tests.faults.worker import Fault
 
-pytestmark = pytest.mark.kills
+pytestmark = pytest.mark.long
 
 #: Where a run may die, in the order in which it works. One house is killed in each, so that later kills find what
 #: earlier ones left; what comes late is begun anew by the next run, and so may be killed again.

@@ -88,6 +88,36 @@ def test_registrations_of_others_on_the_papers_are_found(read, loads):
     assert (lent & seen["is_others"]).sum() / seen["is_others"].sum() >= 0.95, "precision"
 
 
+def test_sales_under_lent_registrations_are_findings(read, loads):
+    """Of sales to plants whose ore has one producer: the registration is another's where it was truly lent."""
+    told = read(
+        "SELECT DISTINCT lot_key, operator_key = holder_key AS is_own FROM ("
+        "  SELECT t.lot_key, t.operator_key, r.party_key AS holder_key FROM marts.fct_transfer AS t"
+        "  JOIN marts.dim_registration AS r ON r.registration_key = t.reinfo_key AND r.is_synthetic = t.is_synthetic"
+        "    AND t.first_date >= r.valid_from AND t.first_date < coalesce(r.valid_to, DATE '9999-12-31')"
+        "  WHERE t.kind_code = 'ORE_AT_PLANT' AND t.value_basis_code = 'observed' AND t.operator_key IS NOT NULL)"
+    )
+    found = read(
+        "SELECT lot_key, true AS is_found FROM marts.mart_transfer_finding "
+        "WHERE finding_code = 'REGISTRATION_OF_ANOTHER' AND kind_code = 'ORE_AT_PLANT'"
+    )
+    blended = read(
+        "SELECT load_key AS lot_key FROM intermediate.int_custody__standings GROUP BY load_key "
+        "HAVING count(DISTINCT producer_key) > 1"
+    )
+    seen = loads.join(told, left_on="load_id", right_on="lot_key").join(
+        blended, left_on="load_id", right_on="lot_key", how="anti"
+    )
+    seen = seen.join(found, left_on="load_id", right_on="lot_key", how="left").with_columns(
+        c("is_found").fill_null(value=False)
+    )
+    lent = seen["used_registration_id"] != seen["registration_id"]
+    assert lent.sum() > 10 and (~lent).sum() > 100
+    assert (lent & seen["is_found"]).sum() / lent.sum() >= 0.95, "recall"
+    assert (lent & seen["is_found"]).sum() / seen["is_found"].sum() >= 0.95, "precision"
+    assert (seen["is_found"] != seen["is_own"]).all()
+
+
 def test_standing_of_the_day_is_the_truth_wherever_a_file_confirms_it(read, origins):
     """Whoever mined the ore stood, on the day of the waybill, as the truth says. Nobody is told worse than he was; better at
     most where the papers show another's registration and he holds several of his own."""

@@ -12,6 +12,7 @@ from pipelines.errors import AntawasiError
 from pipelines.settings import Settings
 
 
+@pytest.mark.long
 def test_one_file_holds_every_model_with_its_sql_and_comment(house: Path) -> None:
     written = dbt_docs.write(Settings(home=house))
     assert written.parent == (house / "warehouse") and not list((house / "releases").rglob(dbt_docs.NAME))

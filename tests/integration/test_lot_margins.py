@@ -119,6 +119,7 @@ def test_a_campaign_that_does_not_add_up_makes_none_of_its_lots_complete(connect
     assert "NO_BALANCE" in set(rows["missing_code"])
 
 
+@pytest.mark.long
 def test_without_three_tenths_of_the_documents_the_truth_lies_within_the_bounds_of_lots(chain, true):
     with chain.without(DOCUMENTS, 0.3, 1) as connection:
         margins, fobs = judged_margins(connection, true), judged_fobs(connection, true)
@@ -134,6 +135,7 @@ def test_without_three_tenths_of_the_documents_the_truth_lies_within_the_bounds_
     assert (margins.filter(c("value_basis_code") == "observed")["width_cents"] == 0).mean() > 0.9
 
 
+@pytest.mark.long
 def test_without_three_tenths_of_all_papers_the_truth_lies_within_the_bounds_of_lots(chain, true):
     """Assays that are gone move a product's allocation over its lots: bounds hold that too."""
     with chain.without(PAPERS, 0.3, 2) as connection:
@@ -235,6 +237,17 @@ def test_a_card_tells_what_is_provisional_and_what_does_not_add_up(house, connec
     told = antawasi("lot", broken, home=house, COLUMNS="200").stdout
     assert "Faltan documentos: una campaña cuyo cobre cuadre" in told
     assert f"de una campaña salió otro cobre que el que entró ({broken})" in told
+    key, lots = _frame(
+        connection,
+        "SELECT lots.lot_key, list(DISTINCT finding.lot_key) FROM intermediate.int_lot__genealogy AS lots "
+        "JOIN intermediate.int_lot__genealogy AS kin USING (origin_lot_key, is_synthetic) "
+        "JOIN marts.mart_transfer_finding AS finding ON finding.lot_key = kin.lot_key "
+        "WHERE finding.finding_code = 'INVOICED_BY_ANOTHER' AND lots.lot_key LIKE 'K%' "
+        "GROUP BY lots.lot_key ORDER BY count(DISTINCT finding.lot_key) DESC, lots.lot_key LIMIT 1",
+    ).row(0)
+    told = antawasi("lot", key, "--lang", "en", home=house, COLUMNS="1000").stdout
+    named = told.partition("Parties that differ on sales: invoiced by another than the operator (")[2].partition(")")[0]
+    assert len(lots) > 3 and sorted(named.split(", ")) == sorted(lots)
 
 
 def test_a_lot_that_is_not_there_is_told_with_those_like_it(house):

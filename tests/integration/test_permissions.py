@@ -41,6 +41,7 @@ class Known:
             fold_name(name) for kind, identity, name in named if name and company_name(kind, identity, name) is None
         }
         self.names = {n for n in folded if n.count(" ") + 1 >= LEAST_WORDS}
+        self._first_words = {n.partition(" ")[0] for n in self.names}
 
     def told_in(self, text: str) -> set[str]:
         """Identities that stand in a text as words of their own, and names as runs of words."""
@@ -51,7 +52,7 @@ class Known:
         found = words & self.numbers
         found |= {w for w in words if len(w) == 11 and w[:10] in self.rucs_of_persons}
         runs = fold_name(text).split()
-        for start in range(len(runs)):
+        for start in (i for i, word in enumerate(runs) if word in self._first_words):
             for end in range(start + LEAST_WORDS, min(start + MOST_WORDS, len(runs)) + 1):
                 if (run := " ".join(runs[start:end])) in self.names:
                     found.add(run)

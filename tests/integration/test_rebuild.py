@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.dbt_runs import dbt
 from tests.faults.houses import tables
+
+pytestmark = pytest.mark.long
 
 
 def test_every_table_comes_out_the_same_when_built_again(house: Path, tmp_path: Path) -> None:

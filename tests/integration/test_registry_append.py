@@ -249,6 +249,7 @@ def same(ours: dict[str, pl.DataFrame], theirs: dict[str, pl.DataFrame]) -> None
         assert ours[name].equals(theirs[name]), (name, ours[name], theirs[name])
 
 
+@pytest.mark.long
 @settings(
     max_examples=6,
     deadline=None,
@@ -365,6 +366,7 @@ def test_another_sql_makes_every_table_anew(registry, months, name):
     assert registry.build(changed) == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "statement"),
     [
@@ -381,6 +383,7 @@ def test_a_build_that_was_killed_is_finished_by_the_next(registry, whole, months
     same(registry.tables(), rebuilt(whole, months[4]))
 
 
+@pytest.mark.long
 def test_a_rebuild_that_was_killed_is_finished_by_the_next(registry, whole, months):
     registry.receive(months[4], department="21")
     registry.killed("int_registry__runs", "COMMIT")

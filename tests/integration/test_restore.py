@@ -15,7 +15,7 @@ from pipelines import files
 from pipelines.settings import PROJECT_ROOT
 from tests.conftest import antawasi
 
-pytestmark = pytest.mark.kills  # minutes
+pytestmark = pytest.mark.long
 DRILL = PROJECT_ROOT / "packaging" / "restore_drill.sh"
 
 

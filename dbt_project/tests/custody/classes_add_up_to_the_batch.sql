@@ -12,6 +12,6 @@ where
     or own_good_g < good_standing_g
     or paper_good_g < good_standing_g
     or abs(
-        good_standing_of_copper_frac + no_good_standing_of_copper_frac + blend_differs_of_copper_frac + others_registration_of_copper_frac + not_told_of_copper_frac
-        + not_traced_of_copper_frac - 1
+        good_standing_of_copper_frac + no_good_standing_of_copper_frac + blend_differs_of_copper_frac
+        + others_registration_of_copper_frac + not_told_of_copper_frac + not_traced_of_copper_frac - 1
     ) > 1e-12
