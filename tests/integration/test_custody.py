@@ -88,6 +88,21 @@ def test_registrations_of_others_on_the_papers_are_found(read, loads):
     assert (lent & seen["is_others"]).sum() / seen["is_others"].sum() >= 0.95, "precision"
 
 
+def test_declarations_of_more_than_a_stratum_may_mine_are_found(read, tell):
+    """Every one that was written so, but those that a later declaration replaced; what only an artisanal producer may not is no
+    more than a small one may, by the truth nine tenths of it."""
+    told = read(
+        "SELECT event_id, capacity_code, declared_of_ppm_capacity_frac AS frac FROM marts.mart_declared_production"
+    )
+    written = tell("office_defects").filter(c("defect_code") == "OVER_CAPACITY").select(c("row_key").alias("event_id"))
+    seen = told.join(written, on="event_id")
+    assert seen.height >= 0.9 * written.height > 30
+    assert (seen["capacity_code"] != "WITHIN_CAPACITY").all()
+    others = told.join(written, on="event_id", how="anti")
+    assert (others["capacity_code"] == "WITHIN_CAPACITY").sum() > 1000
+    assert (others["frac"] < 0.92).all()
+
+
 def test_sales_under_lent_registrations_are_findings(read, loads):
     """Of sales to plants whose ore has one producer: the registration is another's where it was truly lent."""
     told = read(
