@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.memory import limits
+
 
 def sent(build_db: Path, folder: Path, models: Sequence[str]) -> list[tuple[str, str]]:
     """Run dbt on the build file; every statement that it sent, in order, with the connection that it used.
@@ -52,9 +54,9 @@ def replay(statements: Path, before: Path, build_db: Path, memory_limit: str | N
 
     build_db.parent.mkdir(exist_ok=True)
     shutil.copyfile(before, build_db)
-    with duckdb.connect(str(build_db), config={"preserve_insertion_order": "false"}) as connection:
-        if memory_limit:
-            connection.execute(f"SET memory_limit = '{memory_limit}'")
+    with duckdb.connect(
+        str(build_db), config={"preserve_insertion_order": "false"} | limits(memory_limit)
+    ) as connection:
         cursors: dict[str, duckdb.DuckDBPyConnection] = {}
         for name, statement in json.loads(statements.read_text()):
             if name not in cursors:

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from pipelines import contracts, lake, landing
 from pipelines.errors import AntawasiError
+from pipelines.memory import limits
 from pipelines.settings import Settings
 from pipelines.warehouse import OFFLINE
 
@@ -37,7 +38,9 @@ def connect(settings: Settings) -> duckdb.DuckDBPyConnection:
         )
     # The link's target, not the link: a process that opened the old file would get the old data under the same name.
     return duckdb.connect(
-        str(settings.analysts_db.resolve()), read_only=True, config=OFFLINE | {"enable_external_access": "false"}
+        str(settings.analysts_db.resolve()),
+        read_only=True,
+        config=OFFLINE | limits() | {"enable_external_access": "false"},
     )
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from pipelines.memory import limits
+
 
 class Plugin(BasePlugin):
     """Attaches the file that ANTAWASI_BUILD_DB names, or one in memory."""
@@ -22,3 +24,4 @@ class Plugin(BasePlugin):
             attachment.path = build_db
         # What does not fit into memory is put beside the build file, not in the folder that dbt was started from.
         config["temp_directory"] = f"{build_db}.tmp"
+        config.update(limits())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import AntawasiError
+from pipelines.memory import size
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DBT_DIR = PROJECT_ROOT / "dbt_project"
@@ -36,6 +37,9 @@ class Settings(BaseSettings):
     smtp_to: tuple[str, ...] = ()
     http_politeness_s: float = Field(default=1.0, ge=0, description="pause between two requests to one publisher")
     analysts_copies_kept: int = Field(default=2, ge=1)
+    memory_limit: Annotated[str, AfterValidator(size)] | None = Field(
+        default=None, description="what DuckDB may take, such as 2GB; the rest goes to disk"
+    )
     column_lineage: bool = Field(
         default=True, description="columns and their lineage on Dagster's pages; seconds a build"
     )

@@ -25,6 +25,7 @@ import polars as pl
 from pipelines import contracts, files, lake, vault
 from pipelines.errors import AntawasiError
 from pipelines.lake import Receipt
+from pipelines.memory import limits
 from pipelines.settings import DBT_DIR, Settings
 
 STORAGE_VERSION = "v1.2.0"
@@ -108,7 +109,7 @@ def connect_in_memory(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @contextlib.contextmanager
 def _connect(path: str, read_only: bool, config: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(path, read_only=read_only, config=config)
+    connection = duckdb.connect(path, read_only=read_only, config=config | limits())
     try:
         yield connection
     finally:
