@@ -1,7 +1,8 @@
 """How DuckDB plans the joins of models and of their tests.
 
 An outer join with a condition that is no comparison of its two sides is carried out as every row with every row, which a
-sample does not feel and a sector of a million lots does for hours.
+sample does not feel and a sector of a million lots does for hours. So are two tables that a third one brings together, where
+both have is_synthetic in common with it and the planner begins with that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import duckdb
 #: A side of at most so many rows is a seed's or a parameter's: going through it for each row is no harm.
 _FEW_ROWS = 60
 _EQUAL_COLUMNS = re.compile(r"\(\w+ = \w+\)")
+_FLAG = "is_synthetic = is_synthetic"
 #: Names of districts as papers spell them: some thousands, however many lots there are.
 _BOUNDED = {"int_places__names_matched"}
 #: Reads tables that it makes itself while it runs.
@@ -33,7 +35,7 @@ def test_nothing_compares_every_row_with_every_row(house: Path) -> None:
                 crossing[name] = found
     assert not crossing, (
         f"{crossing}: compare all pairs of rows. Write a condition on one side of an outer join as its key (case when … end = …), "
-        "and one on both sides as a plain comparison"
+        "and one on both sides as a plain comparison; of three tables that share is_synthetic join two beforehand (select distinct)"
     )
 
 
@@ -43,6 +45,15 @@ def test_a_condition_on_one_side_of_an_outer_join_is_found() -> None:
         asked = "SELECT * FROM lots LEFT JOIN lots AS sales ON {} = sales.lot {}"
         assert _crosses(connection, asked.format("lots.lot", "AND lots.base IS NULL"))
         assert not _crosses(connection, asked.format("CASE WHEN lots.base IS NULL THEN lots.lot END", ""))
+
+
+def test_two_tables_that_meet_by_a_flag_alone_are_found() -> None:
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("CREATE TABLE lots AS SELECT range AS lot, true AS is_synthetic FROM range(1000)")
+        by_flag = "SELECT * FROM lots JOIN {} AS others ON lots.is_synthetic = others.is_synthetic"
+        assert _crosses(connection, by_flag.format("lots"))
+        assert not _crosses(connection, by_flag.format("lots") + " AND lots.lot = others.lot")
+        assert not _crosses(connection, by_flag.format("(SELECT is_synthetic, count(*) FROM lots GROUP BY ALL)"))
 
 
 def _crosses(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
@@ -56,8 +67,21 @@ def _all_pairs(step: dict) -> Iterator[str]:
     compares_all = step["name"] == "BLOCKWISE_NL_JOIN" and min(map(_rows, step["children"])) > _FEW_ROWS
     if compares_all and _EQUAL_COLUMNS.search(condition):
         yield condition
+    equal = step["extra_info"].get("Conditions")
+    by_flag = step["name"] == "HASH_JOIN" and equal in (_FLAG, [_FLAG])
+    if by_flag and not any(map(_is_by_flag, step["children"])) and min(map(_rows, step["children"])) > _FEW_ROWS:
+        yield f"{_FLAG} of {' and '.join(f'{_rows(side):,} rows' for side in step['children'])}"
     for side in step["children"]:
         yield from _all_pairs(side)
+
+
+def _is_by_flag(step: dict) -> bool:
+    """Whether a step gives one row for each value of one column, whatever the planner thinks."""
+    if step["name"] in ("PROJECTION", "FILTER"):
+        return _is_by_flag(step["children"][0])
+    if step["name"] == "HASH_JOIN" and step["extra_info"].get("Conditions") in (_FLAG, [_FLAG]):
+        return all(map(_is_by_flag, step["children"]))
+    return "GROUP_BY" in step["name"] and step["extra_info"].get("Groups") in ("#0", ["#0"])
 
 
 def _rows(step: dict) -> int:

@@ -40,7 +40,8 @@ shares as (
     group by feed.lot_key, genealogy.origin_lot_key, feed.is_synthetic
 ),
 
--- Lots of which some part is not sure, with all their parts: what one has less the others have more.
+-- Lots of which some part is not sure. Products alone count, but are told apart later: of three tables in one join,
+-- ranges and lots might be brought together first, by is_synthetic alone, each with each.
 unsure_lots as (
     select distinct
         genealogy.lot_key,
@@ -48,13 +49,21 @@ unsure_lots as (
     from {{ ref('int_lot__origin_ranges') }} as ranges
     inner join {{ ref('int_lot__genealogy') }} as genealogy
         on ranges.origin_lot_key = genealogy.origin_lot_key and ranges.is_synthetic = genealogy.is_synthetic
+),
+
+unsure_products as (
+    select
+        unsure_lots.lot_key,
+        unsure_lots.is_synthetic
+    from unsure_lots
     inner join {{ ref('dim_lot') }} as lots
         on
-            genealogy.lot_key = lots.lot_key
-            and genealogy.is_synthetic = lots.is_synthetic
+            unsure_lots.lot_key = lots.lot_key
+            and unsure_lots.is_synthetic = lots.is_synthetic
             and lots.lot_kind_code = 'PRODUCT'
 ),
 
+-- All their parts: what one has less the others have more.
 stretched as (
     select
         shares.lot_key,
@@ -64,8 +73,8 @@ stretched as (
         cast(ceil(shares.copper_g * coalesce(ranges.high_factor, 1)) as bigint) as high_g,
         shares.is_synthetic
     from shares
-    inner join unsure_lots
-        on shares.lot_key = unsure_lots.lot_key and shares.is_synthetic = unsure_lots.is_synthetic
+    inner join unsure_products
+        on shares.lot_key = unsure_products.lot_key and shares.is_synthetic = unsure_products.is_synthetic
     left join {{ ref('int_lot__origin_ranges') }} as ranges
         on shares.origin_lot_key = ranges.origin_lot_key and shares.is_synthetic = ranges.is_synthetic
     where shares.basis_code = 'LOT'
