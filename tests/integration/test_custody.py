@@ -92,7 +92,7 @@ def test_declarations_of_more_than_a_stratum_may_mine_are_found(read, tell):
     """Every one that was written so, but those that a later declaration replaced; what only an artisanal producer may not is no
     more than a small one may, by the truth nine tenths of it."""
     told = read(
-        "SELECT event_id, capacity_code, declared_of_ppm_capacity_frac AS frac FROM marts.mart_declared_production"
+        "SELECT event_id, capacity_code, declared_of_ppm_capacity_frac::DOUBLE AS frac FROM marts.mart_declared_production"
     )
     written = tell("office_defects").filter(c("defect_code") == "OVER_CAPACITY").select(c("row_key").alias("event_id"))
     seen = told.join(written, on="event_id")
