@@ -44,8 +44,8 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 run: setup
 	@$(BIN)/antawasi run --sample
 
-# What needs Python alone, without what takes longest (runs that are killed, everything built again). TESTS="not faults and not spark" has
-# these too, and what needs a browser, an office suite and root, all on the same house.
+# What needs Python alone, without what takes longest (runs that are killed, everything built again).
+# TESTS="not faults and not spark" has these too, and what needs a browser, an office suite and root, all on the same house.
 TESTS ?= not browser and not office and not system and not long and not faults and not spark
 test: setup
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "$(TESTS)"

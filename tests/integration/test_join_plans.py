@@ -56,6 +56,28 @@ def test_two_tables_that_meet_by_a_flag_alone_are_found() -> None:
         assert not _crosses(connection, by_flag.format("(SELECT is_synthetic, count(*) FROM lots GROUP BY ALL)"))
 
 
+def test_unsure_lots_do_not_meet_every_product(compiled) -> None:
+    """Where assays are missing most lots are not sure: ranges and lots are small then beside the genealogy between them."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("""
+            CREATE SCHEMA intermediate;
+            CREATE SCHEMA marts;
+            CREATE TABLE intermediate.int_lot__origin_ranges AS
+            SELECT 'M' || range AS origin_lot_key, 0.9 AS low_factor, 1.1 AS high_factor, true AS is_synthetic FROM range(3_000);
+            CREATE TABLE intermediate.int_lot__genealogy AS
+            SELECT 'K' || range // 10 AS lot_key, 'M' || range % 3_000 AS origin_lot_key, 5 AS copper_g, true AS is_synthetic
+            FROM range(25_000);
+            CREATE TABLE intermediate.int_lot__edges AS
+            SELECT origin_lot_key AS from_lot_key, lot_key AS to_lot_key, is_synthetic FROM intermediate.int_lot__genealogy;
+            CREATE TABLE marts.dim_lot AS
+            SELECT DISTINCT lot_key, if(lot_key[-1] < '5', 'PRODUCT', 'TAILINGS') AS lot_kind_code, is_synthetic
+            FROM intermediate.int_lot__genealogy
+            UNION ALL SELECT 'M' || range, 'PIT', true FROM range(9_000);
+        """)
+        (shares,) = compiled(["int_lot__shares"]).values()
+        assert not _crosses(connection, shares)
+
+
 def _crosses(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
     """Conditions of joins that compare all pairs of rows, though they ask for two columns to be equal."""
     plan = connection.execute(f"EXPLAIN (FORMAT json) {query}").fetchall()[0][1]
