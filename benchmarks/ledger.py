@@ -131,17 +131,17 @@ def _columns(connection, table: str) -> list[str]:
 
 _TRANSFER_KEY = "md5(concat(kind_code, ' ', lot_key, ' ', payee_key, ' ', coalesce(payer_key, '-'), ' ', is_synthetic))"
 _REGISTRATIONS = """
-CREATE TABLE marts.dim_registration AS
+CREATE TABLE intermediate.int_registration__standing AS
 WITH listed AS (
     SELECT registration_key, row_number() OVER (ORDER BY registration_key) AS nth
-    FROM (SELECT DISTINCT registration_key FROM build.marts.dim_registration)
+    FROM (SELECT DISTINCT registration_key FROM build.intermediate.int_registration__standing)
 ),
 on_papers AS (
     SELECT reinfo_key, row_number() OVER (ORDER BY reinfo_key) AS nth
     FROM (SELECT DISTINCT reinfo_key FROM build.marts.dim_lot WHERE reinfo_key IS NOT NULL)
 )
 SELECT r.* REPLACE (coalesce(p.reinfo_key, r.registration_key) AS registration_key)
-FROM build.marts.dim_registration AS r
+FROM build.intermediate.int_registration__standing AS r
 JOIN listed USING (registration_key)
 LEFT JOIN on_papers AS p USING (nth)
 """

@@ -453,12 +453,12 @@ SELECT
     l.*,
     coalesce(l.form, '--'::form) AS form_code,
     coalesce(b.grade_band_code, '--')::band AS band,
-    CASE WHEN l.reinfo_key IS NULL THEN 'SIN_INSCRIPCION' ELSE coalesce(r.registry_state, 'SIN_ESTADO') END
+    CASE WHEN l.reinfo_key IS NULL THEN 'SIN_INSCRIPCION' ELSE coalesce(r.registry_state, 'NO_FIGURA') END
         AS registry_state,
     prices.copper_usd_per_t, prices.copper_basis_code
 FROM lots AS l
 LEFT JOIN house.reference.copper_grade_bands AS b ON l.cu_pct >= b.cu_from_pct AND l.cu_pct < b.cu_below_pct
-LEFT JOIN house.marts.dim_registration AS r
+LEFT JOIN house.intermediate.int_registration__standing AS r
     ON l.reinfo_key = r.registration_key AND l.is_synthetic = r.is_synthetic
     AND l.first_date >= r.valid_from AND l.first_date < coalesce(r.valid_to, DATE '9999-12-31')
 LEFT JOIN house.intermediate.int_price__daily AS prices

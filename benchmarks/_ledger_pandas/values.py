@@ -61,7 +61,7 @@ def _featured(folder: Path, lots: pd.DataFrame) -> pd.DataFrame:
     ).rename(columns={"price_date": "first_date", "copper_usd_per_t": "copper_uusd_per_t"})  # fmt: skip
     _, day = pairs(lots, prices, ["first_date", "is_synthetic"])
     state = np.where(
-        lots["reinfo_key"] < 0, code("SIN_INSCRIPCION"), coalesce(_states(folder, lots), code("SIN_ESTADO"))
+        lots["reinfo_key"] < 0, code("SIN_INSCRIPCION"), coalesce(_states(folder, lots), code("NO_FIGURA"))
     )
     return lots.assign(
         form_code=_or_none(lots["form"]),
@@ -74,7 +74,7 @@ def _featured(folder: Path, lots: pd.DataFrame) -> pd.DataFrame:
 def _states(folder: Path, lots: pd.DataFrame) -> np.ndarray:
     """The registration's state on the lot's day; -1 where none is told."""
     states = read(
-        folder, "marts.dim_registration", ("registration_key", "registry_state"),
+        folder, "intermediate.int_registration__standing", ("registration_key", "registry_state"),
         ("valid_from", "valid_to", "is_synthetic")
     ).rename(columns={"registration_key": "reinfo_key", "valid_from": "first_date"})  # fmt: skip
     wanted = lots[(lots["reinfo_key"] >= 0) & known(lots["first_date"])][["reinfo_key", "is_synthetic", "first_date"]]

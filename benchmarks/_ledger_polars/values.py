@@ -69,7 +69,7 @@ def _featured(scan: Scan, lots: pl.DataFrame) -> pl.DataFrame:
         for band, from_pct, below_pct in bands.iter_rows()
     ]
     states = (
-        scan("marts.dim_registration")
+        scan("intermediate.int_registration__standing")
         .select(
             c("registration_key").alias("reinfo_key"), "is_synthetic", c("valid_from").alias("first_date"), "valid_to",
             c("registry_state").cast(CODE),
@@ -94,7 +94,7 @@ def _featured(scan: Scan, lots: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce(*of_band, code("--")).alias("band"),
             pl.when(c("reinfo_key").is_null())
             .then(code("SIN_INSCRIPCION"))
-            .otherwise(pl.coalesce(state, code("SIN_ESTADO")))
+            .otherwise(pl.coalesce(state, code("NO_FIGURA")))
             .alias("registry_state"),
         )
         .drop("valid_to")

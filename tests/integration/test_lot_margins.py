@@ -186,12 +186,14 @@ def test_a_lots_registration_has_the_state_of_the_lots_day(connection):
     )
     states = _frame(
         connection,
-        "SELECT registration_key, valid_from, valid_to, registry_state AS state FROM marts.dim_registration WHERE is_synthetic",
+        "SELECT registration_key, valid_from, valid_to, registry_state AS state FROM intermediate.int_registration__standing "
+        "WHERE is_synthetic",
     )
     held = lots.join(states, on="registration_key").filter(
         c("valid_from") <= c("reference_date"), c("valid_to").is_null() | (c("valid_to") > c("reference_date"))
     )
     assert held.height > 100
+    assert "FORMALIZADO" in held["state"]
     assert (held["registry_state"] == held["state"]).all()
     now = lots.join(states.filter(c("valid_to").is_null()), on="registration_key")
     assert (now["registry_state"] != now["state"]).any()

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 c = pl.col
-TERMS = ["grade", "log_mass", "is_in_force"]
+TERMS = ["grade", "log_mass", "is_good_standing"]
 
 
 @pytest.fixture(scope="module")

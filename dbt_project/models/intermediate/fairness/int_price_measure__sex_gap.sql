@@ -10,7 +10,7 @@ with sales as (
     'sales',
     ['is_synthetic', 'kind_code', 'year'],
     ['product_form_code', 'month'],
-    ['grade', 'log_mass', 'is_in_force'],
+    ['grade', 'log_mass', 'is_good_standing'],
     ['is_womans', 'log_paid'],
 ) }},
 

@@ -1,6 +1,6 @@
 -- Every lot on papers or vouchers, with its mass and copper, bounds where they are not told, and the features by which
 -- lots are compared. A mass that is not told is imputed from lots of its kind and form, copper from the mass and what
--- a wet tonne of such lots holds. The registration's state is that of the lot's day, as the registry showed it then.
+-- a wet tonne of such lots holds. The registration's state is that of the lot's day (int_registration__standing).
 with paid as (
     select
         lot_key,
@@ -105,19 +105,11 @@ lots as (
         known.*,
         coalesce(known.product_form_code, '--') as form_code,
         coalesce(bands.grade_band_code, '--') as grade_band_code,
-        case
-            when known.reinfo_key is null then 'SIN_INSCRIPCION'
-            else coalesce(registrations.registry_state, 'SIN_ESTADO')
-        end as registry_state
+        {{ registration_state('known.reinfo_key') }} as registry_state
     from known
     left join {{ ref('copper_grade_bands') }} as bands
         on known.cu_pct >= bands.cu_from_pct and known.cu_pct < bands.cu_below_pct
-    left join {{ ref('dim_registration') }} as registrations
-        on
-            known.reinfo_key = registrations.registration_key
-            and known.is_synthetic = registrations.is_synthetic
-            and known.first_date >= registrations.valid_from
-            and known.first_date < coalesce(registrations.valid_to, date '9999-12-31')
+    {{ standing_on('known', 'reinfo_key', 'first_date') }}
 ),
 
 measured as (

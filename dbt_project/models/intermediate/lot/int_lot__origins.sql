@@ -1,7 +1,7 @@
 -- Origin lots with their copper, the day and the copper price that they are measured by, and how much of their copper
 -- the papers follow to where: into exported lots, or to a lot where they end (at the pit, at the plant's gate, in the
--- plant's or trader's store). What is neither went into the tailings. Lots are measured on the day on which they were
--- first sold or left, whichever the papers show first.
+-- plant's or trader's store). What is neither went into the tailings. Lots are measured on their day: that on which
+-- partners' papers first show them.
 with ending as (
     select
         shares.origin_lot_key,

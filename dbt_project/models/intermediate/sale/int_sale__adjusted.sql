@@ -9,7 +9,7 @@ with sales as (
     'sales',
     ['is_synthetic', 'kind_code'],
     ['product_form_code', 'month'],
-    ['grade', 'log_mass', 'is_in_force'],
+    ['grade', 'log_mass', 'is_good_standing'],
     ['log_paid'],
 ) }}
 

@@ -50,7 +50,7 @@ joined as (
         sales.*,
         coalesce(origins.department_code, '--') as department_code,
         coalesce(districts.district_code, '--') as district_code,
-        coalesce(states.registry_state, 'SIN_DATO') as registry_state,
+        {{ registration_state('sales.reinfo_key') }} as registry_state,
         coalesce(sexes.sex_code, 'SIN_DATO') as operator_sex_code,
         days.copper_usd_per_t,
         charges.treatment_charge_usd_per_dmt,
@@ -68,12 +68,7 @@ joined as (
         on sales.reinfo_key = origins.registration_key and sales.is_synthetic = origins.is_synthetic
     left join districts
         on sales.reinfo_key = districts.registration_key and sales.is_synthetic = districts.is_synthetic
-    left join {{ ref('dim_registration') }} as states
-        on
-            sales.reinfo_key = states.registration_key
-            and sales.is_synthetic = states.is_synthetic
-            and sales.first_date >= states.valid_from
-            and sales.first_date < coalesce(states.valid_to, date '9999-12-31')
+    {{ standing_on('sales', 'reinfo_key', 'first_date') }}
     left join sexes
         on sales.operator_key = sexes.party_key and sales.is_synthetic = sexes.is_synthetic
     left join {{ ref('int_price__daily') }} as days

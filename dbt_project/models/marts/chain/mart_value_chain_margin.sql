@@ -1,5 +1,5 @@
 {{ config(post_hook=["{{ usd_per_t_macro() }}", "{{ contained_copper_macro() }}"]) }}
--- Margins of the links by month, department and form of the ore and the registration's state on the day of the sale.
+-- Margins of the links by month, department and form of the ore and the registration's state on the lot's day.
 -- Sums are those of fct_lot_link_margin (a test); bounds are sums of the lots' bounds, so wider than a sum would need.
 -- Shares are of the lots of the cell that the papers follow to the port, in all of whose links they sum to one of FOB.
 with lots as (
