@@ -37,14 +37,14 @@ def of_dbt() -> dict:
     return config
 
 
-def test_the_limit_reaches_the_build_and_dbt(asked, tmp_path: Path):
-    assert asked("512MiB").memory_limit == "512MiB"
+def test_nine_tenths_of_the_limit_reach_the_build_and_dbt(asked, tmp_path: Path):
+    assert asked("500MiB").memory_limit == "500MiB"
     with warehouse.connect(tmp_path / "build.duckdb") as connection:
         limit, *thresholds = connection.execute(ASKED).fetchall()[0]
     with warehouse.connect_in_memory(tmp_path / "spill") as connection:
-        assert connection.execute(ASKED).fetchall()[0][0] == limit == "512.0 MiB"
+        assert connection.execute(ASKED).fetchall()[0][0] == limit == "450.0 MiB"
     assert thresholds == ["15.2 MiB"] * 2
-    assert of_dbt()["memory_limit"] == "512MiB"
+    assert of_dbt()["memory_limit"] == "450MiB"
 
 
 def test_without_one_duckdb_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch):
