@@ -1,10 +1,14 @@
 -- Differences on settlement sheets by month, buyer and stage: for every kind of evidence how many sheets it could
--- check, and for every term how many of them differ and by how much. Term NONE: checked, and nothing differs.
+-- check, and for every term how many of them differ and by how much. Term NONE: checked, and nothing differs. A deposit
+-- that is too small leaves the seller more in hand: it is told apart from what sellers get less.
+{% set deposit_terms = "('DETRACTION_RATE', 'DETRACTION_BASE', 'DETRACTION_AMOUNT')" %}
 {% set checked = {
     'SHEET': 'count(*)',
-    'PRICE': 'count(evidence.quoted_copper_usd_per_t)',
+    'PRICE': 'count(coalesce('
+        ~ 'evidence.quoted_copper_usd_per_t, evidence.quoted_silver_usd_per_oz, evidence.quoted_gold_usd_per_oz))',
     'TICKET': 'count(evidence.ticket_id)',
-    'CERTIFICATE': 'count(evidence.agreed_cu_pct)',
+    'CERTIFICATE': 'count(coalesce(evidence.agreed_'
+        ~ (['moisture_pct'] + (settled_grades() | list)) | join(', evidence.agreed_') ~ '))',
     'LABORATORY': 'count(laboratories.laboratory_key)',
     'LAW': 'count(sheets.igv_usd)',
     'DEPOSIT': 'count(sheets.detraction_deposit_date) filter (where evidence.is_deposit_before_transport)',
@@ -80,7 +84,12 @@ select
     checks.checked_count,
     coalesce(found.difference_count, 0) as difference_count,
     cast(coalesce(found.difference_usd, 0) as decimal(18, 2)) as difference_usd,
-    cast(-coalesce(found.below_usd, 0) as decimal(18, 2)) as seller_shortfall_usd,
+    {% for measure, condition in {'seller_shortfall_usd': 'not in', 'deposit_shortfall_usd': 'in'}.items() %}
+        cast(
+            case when found.term_code {{ condition }} {{ deposit_terms }} then coalesce(-found.below_usd, 0) else 0 end
+            as decimal(18, 2)
+        ) as {{ measure }},
+    {% endfor %}
     cast(checks.settled_value_usd as decimal(18, 2)) as settled_value_usd,
     checks.is_synthetic
 from checks
