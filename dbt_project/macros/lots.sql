@@ -25,6 +25,18 @@
     min_by({{ column }}, evidence_rank) filter (where {{ column }} is not null)
 {%- endmacro %}
 
+{#
+  Number of a weigh ticket among those that repeat one weighing: the same scale, lot, plate, gross and tare. Only the first
+  counts, and a lot that came in several trucks is the sum of theirs. `lot` is the column that names it.
+#}
+{% macro repetition_of_weighing(lot) -%}
+    row_number() over (
+        partition by
+            tickets.weighing_party_key, {{ lot }}, tickets.plate_key, tickets.gross_kg, tickets.tare_kg, tickets.is_synthetic
+        order by tickets.weighed_in_at, tickets.ticket_id
+    )
+{%- endmacro %}
+
 {# A tolerance of the lot ledger, from its seed. #}
 {% macro lot_rule(code) -%}
     (select rules.value from {{ ref('lot_rules') }} as rules where rules.rule_code = '{{ code }}')

@@ -39,6 +39,7 @@ MODELS = (
 )
 INPUTS = {"reference": SEEDS, "staging": STAGING, "intermediate": BESIDE}
 SHEETS = "staging.stg_partner_settlements__settlements"
+TICKETS = "staging.stg_partner_weigh_tickets__tickets"
 
 c = pl.col
 
@@ -428,6 +429,28 @@ def test_what_a_bias_took_is_near_what_was_taken(warehouse, ask, truth):
     taken = (biased.floats("value_usd") - biased.values_usd(cu_pct=biased.floats("true_cu_pct"))).sum()
     assert float(found["difference_usd"].sum()) == pytest.approx(taken, rel=0.1)
     assert taken < -1000
+
+
+def test_a_lot_that_came_on_two_trucks_weighs_what_both_do(warehouse, models, ask):
+    """Every ticket written as two, of half its mass and on plates of their own: nothing else is found than before."""
+
+    def halved(connection: duckdb.DuckDBPyConnection) -> None:
+        parts = ", ".join(
+            f"CASE part WHEN 1 THEN floor({mass} / 2) ELSE {mass} - floor({mass} / 2) END AS {mass}"
+            for mass in ("gross_kg", "tare_kg", "net_kg")
+        )
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TABLE {TICKETS} AS
+            SELECT * EXCLUDE (part) REPLACE ({parts}, plate_key || part AS plate_key, ticket_id || '/' || part AS ticket_id)
+            FROM {TICKETS}, range(1, 3) AS parts (part)
+            """
+        )
+
+    whole = ask("SELECT * FROM intermediate.int_settlement__differences")
+    with rebuilt(warehouse, models, halved) as connection:
+        found = _frame(connection, "SELECT * FROM intermediate.int_settlement__differences")
+    assert found.equals(whole)
 
 
 def test_an_absurd_sheet_stops_nobodys_build(warehouse, models, some):

@@ -17,12 +17,7 @@ with weighings as (
         links.haul_key,
         waybills.transfer_reason_code,
         tickets.net_kg,
-        row_number() over (
-            partition by
-                tickets.weighing_party_key, codes.lot_key, tickets.plate_key, tickets.gross_kg, tickets.tare_kg,
-                tickets.is_synthetic
-            order by tickets.weighed_in_at, tickets.ticket_id
-        ) as repetition,
+        {{ repetition_of_weighing('codes.lot_key') }} as repetition,
         tickets.is_synthetic
     from {{ ref('stg_partner_weigh_tickets__tickets') }} as tickets
     inner join {{ ref('int_lot__codes') }} as codes

@@ -1,8 +1,8 @@
 -- What is different on settlement sheets, one row for each sheet, term and evidence, in US$: what the sheet says less
--- what is expected; below zero the seller gets less, but of the terms DETRACTION_...: less is deposited, and the seller
--- has more in hand. Evidence SHEET: the sheet's own arithmetic. PRICE, TICKET, CERTIFICATE, LABORATORY: the sheet by its
--- own terms but for what that evidence says. LAW: taxes, which move cash and not value. DEPOSIT: a deposit after the
--- transport, which differs by days alone.
+-- what is expected; below zero the seller gets less, but of the terms DETRACTION_...: less is deposited, and the
+-- seller has more in hand. Evidence SHEET: the sheet's own arithmetic. PRICE, TICKET, CERTIFICATE, LABORATORY: the
+-- sheet by its own terms but for what that evidence says. LAW: taxes, which move cash and not value. DEPOSIT: a deposit
+-- after the transport, which differs by days alone.
 with sheets as (
     select * from {{ ref('int_settlement__lots_valued') }}
 ),

@@ -1,12 +1,20 @@
--- What others say about each settlement sheet: the buyer's first weigh ticket of the lot and the waybill on it, the
--- newest certificate of each party, the grades that their exchange gives under the sheet's own rule, the price of its
--- quotational period, and the rates of the day. One row per sheet; null where nobody says anything.
--- Copper has the splitting limit; other grades are the means of both parties'. A provisional sheet stands on the
+-- What others say about each settlement sheet: the mass of the buyer's weigh tickets of the lot, the first of them and
+-- the waybill on it, the newest certificate of each party, the grades that their exchange gives under the sheet's own
+-- rule, the price of its quotational period, and the rates of the day. One row per sheet; null where nobody says
+-- anything. Copper has the splitting limit; other grades are the means of both parties'. A provisional sheet stands on the
 -- seller's assay.
 {% set grades = settled_grades() %}
 {% set parties = {'buyer': 'COMPRADOR', 'seller': 'VENDEDOR', 'umpire': 'DIRIMENTE'} %}
 with sheets as (
     select * from {{ ref('int_settlement__sheets_valued') }}
+),
+
+weighings as (
+    select
+        tickets.*,
+        {{ repetition_of_weighing('tickets.lot_id') }} as repetition
+    from {{ ref('stg_partner_weigh_tickets__tickets') }} as tickets
+    where tickets.is_current
 ),
 
 tickets as (
@@ -17,12 +25,13 @@ tickets as (
         ticket_id,
         cast(weighed_in_at as date) as delivered_date,
         sender_waybill_key,
-        net_kg * 0.001 as ticket_wmt,
+        cast(sum(net_kg) over (partition by weighing_party_key, lot_id, is_synthetic) * 0.001 as decimal(18, 6))
+            as ticket_wmt,
         row_number() over (
             partition by weighing_party_key, lot_id, is_synthetic order by weighed_in_at, ticket_id
         ) as ticket_number
-    from {{ ref('stg_partner_weigh_tickets__tickets') }}
-    where is_current
+    from weighings
+    where repetition = 1
 ),
 
 waybills as (
