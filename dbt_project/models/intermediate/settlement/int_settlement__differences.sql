@@ -13,7 +13,12 @@ taxed as (
         evidence.spot_rate_pct,
         evidence.is_deposit_before_transport,
         coalesce(evidence.departed_date, evidence.delivered_date) as departed_date,
-        {{ igv_usd('sheets.invoiced_usd', 'evidence.igv_rate_pct') }} as expected_igv_usd,
+        -- An operation without IGV, as a sheet has it that takes neither, is no matter of the rate.
+        case
+            when sheets.igv_usd = 0 and coalesce(sheets.detraction_base_code, 'NO_AFECTO') = 'NO_AFECTO'
+                then sheets.igv_usd
+            else {{ igv_usd('sheets.invoiced_usd', 'evidence.igv_rate_pct') }}
+        end as expected_igv_usd,
         {{ spot_base_usd(
             'sheets.detraction_base_code', 'sheets.invoiced_usd', 'sheets.igv_usd', 'sheets.advance_usd'
         ) }} as own_base_usd,

@@ -1,12 +1,15 @@
 -- What others say about each settlement sheet: the mass of the buyer's weigh tickets of the lot, the first of them and
 -- the waybill on it, the newest certificate of each party, the grades that their exchange gives under the sheet's own
 -- rule, the price of its quotational period, and the rates of the day. One row per sheet; null where nobody says
--- anything. Copper has the splitting limit; other grades are the means of both parties'. A provisional sheet stands on the
--- seller's assay.
+-- anything. Copper has the splitting limit; other grades are the means of both parties'. A provisional sheet stands on
+-- the seller's assay, and on the latest price: the mean of its contract's months is known when the final one is made.
 {% set grades = settled_grades() %}
 {% set parties = {'buyer': 'COMPRADOR', 'seller': 'VENDEDOR', 'umpire': 'DIRIMENTE'} %}
 with sheets as (
-    select * from {{ ref('int_settlement__sheets_valued') }}
+    select
+        *,
+        case when stage_code <> 'PROVISIONAL' then quotational_period_code end as settled_period_code
+    from {{ ref('int_settlement__sheets_valued') }}
 ),
 
 weighings as (
@@ -125,8 +128,9 @@ select
     {% endfor %}
     igv.rate_pct as igv_rate_pct,
     spot.rate_pct as spot_rate_pct,
-    -- Goods of the deposit's first annex have it before they travel; what has no waybill has travelled when weighed.
-    coalesce(travel.annex = 1, false) as is_deposit_before_transport,
+    -- Goods of the deposit's first annex have it before they travel; what has no waybill has travelled when weighed. A
+    -- final sheet's deposit is on a balance that is invoiced when the goods have long arrived.
+    coalesce(travel.annex = 1, false) and sheets.stage_code <> 'FINAL' as is_deposit_before_transport,
     sheets.is_synthetic
 from sheets
 left join tickets
@@ -147,12 +151,12 @@ left join {{ ref('int_price__daily') }} as days
         and days.copper_basis_code in ('DAILY', 'CARRIED')
 left join {{ ref('int_price__quotational') }} as period
     on
-        sheets.quotational_period_code = period.quotational_period_code
+        sheets.settled_period_code = period.quotational_period_code
         and sheets.quotation_month = period.quotation_month
         and sheets.is_synthetic = period.is_synthetic
 left join {{ ref('int_price__quotational') }} as delivered
     on
-        sheets.quotational_period_code = delivered.quotational_period_code
+        sheets.settled_period_code = delivered.quotational_period_code
         and cast(date_trunc('month', tickets.delivered_date) as date) = delivered.delivery_month
         and sheets.is_synthetic = delivered.is_synthetic
 left join {{ ref('ref_igv_rate') }} as igv
