@@ -29,6 +29,7 @@ STAGING = (
 BESIDE = ("int_price__daily", "int_price__quotational", "int_lot__codes")
 MODELS = (
     "int_settlement__penalty_clauses",
+    "int_settlement__sheets_held",
     "int_settlement__sheets_valued",
     "int_settlement__evidence",
     "int_settlement__assay_bias",

@@ -1,6 +1,6 @@
-{# What a provisional sheet pays: its value x the provisional share. C8. #}
+{# What a provisional sheet pays: its value x the provisional share, or all of it where none is stated. C8. #}
 {% macro provisional_usd(value_usd, provisional_pct) -%}
-    {{ cents(real(value_usd) ~ ' * ' ~ provisional_pct ~ ' / 100') }}
+    {{ cents(real(value_usd) ~ ' * coalesce(' ~ provisional_pct ~ ', 100) / 100') }}
 {%- endmacro %}
 
 {# What is invoiced at each stage: all at once, the provisional share, or the final value less what was paid before. C8. #}

@@ -7,6 +7,8 @@ with sheets as (
         codes.lot_kind_code,
         case sheets.stage_code when 'FINAL' then 1 when 'UNICA' then 2 else 3 end as precedence
     from {{ ref('stg_partner_settlements__settlements') }} as sheets
+    inner join {{ ref('int_settlement__sheets_held') }} as holding
+        on {{ same_sheet('sheets', 'holding') }}
     inner join {{ ref('int_lot__codes') }} as codes
         on
             sheets.buyer_key = codes.party_key
@@ -52,9 +54,10 @@ select
     first_sheet.settlement_date as first_date,
     first_sheet.invoice_key as first_invoice_key,
     cast(
-        first_sheet.value_usd * case
-            when first_sheet.stage_code = 'PROVISIONAL' then coalesce(first_sheet.provisional_pct, 100) * 0.01
-            else 1
+        case
+            when first_sheet.stage_code = 'PROVISIONAL'
+                then {{ provisional_usd('first_sheet.value_usd', 'first_sheet.provisional_pct') }}
+            else first_sheet.value_usd
         end as decimal(18, 2)
     ) as first_voucher_usd,
     held.is_synthetic

@@ -1,12 +1,23 @@
--- Every settlement sheet valued anew by its own terms, grades and masses. Masses come first: what the sheet pays for
--- stands where it follows, within the sheet's rounding, from wet mass, moisture and handling loss; else what follows
--- from them is taken. What the provisional sheet paid before is no part of what a final sheet invoices.
-with current_sheets as (
+-- Every settlement sheet that holds, valued anew by its own terms, grades and masses. Masses come first: what the sheet
+-- pays for stands where it follows, within the sheet's rounding, from wet mass, moisture and handling loss; else what
+-- follows from them is taken. What the provisional sheet paid before is no part of what a final sheet invoices.
+with held_sheets as (
+    select
+        sheets.*,
+        held.provisional_settlement_id
+    from {{ ref('stg_partner_settlements__settlements') }} as sheets
+    inner join {{ ref('int_settlement__sheets_held') }} as held
+        on {{ same_sheet('sheets', 'held') }}
+    where sheets.is_current
+),
+
+current_sheets as (
     select
         buyer_key,
         settlement_id,
         stage_code,
         previous_settlement_id,
+        provisional_settlement_id,
         settlement_date,
         lot_id,
         product_form_code,
@@ -73,8 +84,7 @@ with current_sheets as (
         is_synthetic,
         landing_sha256,
         row_number
-    from {{ ref('stg_partner_settlements__settlements') }}
-    where is_current
+    from held_sheets
 ),
 
 weighed as (
@@ -120,5 +130,5 @@ from valued
 left join provisional
     on
         valued.buyer_key = provisional.buyer_key
-        and valued.previous_settlement_id = provisional.settlement_id
+        and valued.provisional_settlement_id = provisional.settlement_id
         and valued.is_synthetic = provisional.is_synthetic
