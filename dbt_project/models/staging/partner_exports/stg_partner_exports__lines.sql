@@ -17,7 +17,7 @@ select
     payable_pct,
     deduction_pct,
     quotational_period_code,
-    quotation_month,
+    cast(date_trunc('month', quotation_month) as date) as quotation_month,
     copper_usd_per_t,
     treatment_usd_per_dmt,
     refining_usd_per_lb,

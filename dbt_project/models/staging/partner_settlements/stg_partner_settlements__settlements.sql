@@ -28,7 +28,7 @@ select
     payable_pct,
     deduction_pct,
     quotational_period_code,
-    quotation_month,
+    cast(date_trunc('month', quotation_month) as date) as quotation_month,
     copper_usd_per_t,
     silver_usd_per_oz,
     gold_usd_per_oz,
