@@ -510,6 +510,12 @@ def test_a_penalty_without_a_grade_is_not_known(solve):
     assert solve("penalty_usd_per_dmt", None, 1, 1, 1) is None
 
 
+@pytest.mark.parametrize("metal", ["silver", "gold"])
+def test_a_precious_metal_without_a_grade_or_terms_is_not_known(solve, metal):
+    assert solve(f"{metal}_payable_g_per_dmt", None, 90, 1) is None
+    assert solve(f"{metal}_payable_g_per_dmt", 120, None, 1) is None
+
+
 @given(grades, decimals("-2", "2", 6))
 def test_refining_may_be_zero_or_below(solve, payable, charge):
     paid = solve("refining_usd_per_dmt", payable, charge)

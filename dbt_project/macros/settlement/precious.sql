@@ -1,14 +1,22 @@
-{# Payable silver, g per dry tonne: the lesser of grade x payable and grade - deduction; never below zero. C6. #}
+{#
+  Payable silver, g per dry tonne: the lesser of grade x payable and grade - deduction; never below zero. Null where the
+  grade or the payable share is not known, which least() and greatest() would pass over. C6.
+#}
 {% macro silver_payable_g_per_dmt(ag_g_per_dmt, payable_pct, deduction_g_per_dmt) -%}
     {{ fixed(
-        'greatest(least(' ~ real(ag_g_per_dmt) ~ ' * ' ~ payable_pct ~ ' / 100, ' ~ ag_g_per_dmt ~ ' - ' ~ deduction_g_per_dmt ~ '), 0)'
+        'case when ' ~ ag_g_per_dmt ~ ' is not null and ' ~ payable_pct ~ ' is not null then greatest(least('
+        ~ real(ag_g_per_dmt) ~ ' * ' ~ payable_pct ~ ' / 100, ' ~ ag_g_per_dmt ~ ' - ' ~ deduction_g_per_dmt ~ '), 0) end'
     ) }}
 {%- endmacro %}
 
-{# Payable gold, g per dry tonne: grade x payable where the grade reaches the minimum, else nothing. C6. #}
+{#
+  Payable gold, g per dry tonne: grade x payable where the grade reaches the minimum, else nothing. Null where the grade or
+  the payable share is not known. C6.
+#}
 {% macro gold_payable_g_per_dmt(au_g_per_dmt, payable_pct, minimum_g_per_dmt) -%}
     {{ fixed(
-        'case when ' ~ au_g_per_dmt ~ ' >= ' ~ minimum_g_per_dmt ~ ' then ' ~ real(au_g_per_dmt) ~ ' * ' ~ payable_pct ~ ' / 100 else 0 end'
+        'case when ' ~ au_g_per_dmt ~ ' >= ' ~ minimum_g_per_dmt ~ ' then ' ~ real(au_g_per_dmt) ~ ' * ' ~ payable_pct ~ ' / 100'
+        ~ ' when ' ~ au_g_per_dmt ~ ' is not null and ' ~ payable_pct ~ ' is not null then 0 end'
     ) }}
 {%- endmacro %}
 

@@ -2,8 +2,8 @@
   CTEs that value sheets by their terms; the last one is `valued`. `sheets` names a CTE with the columns of settlement
   sheets. What their terms make due is added in columns `due_*`, US$ per dry tonne paid and US$: the value per tonne is
   copper + credits - refining - participation - treatment - penalties - assays - loading - freight (C7). Where the terms of
-  penalties or of precious metals are not on the sheet, or a penalised grade is not, what the sheet says of them is taken
-  as it is.
+  penalties or of both precious metals are not on the sheet, or a penalised grade, or the grade or price of a metal that
+  has terms is not, what the sheet says of them is taken as it is. A metal without terms beside one that has them is not paid.
 #}
 {% macro settlement_valued(sheets) -%}
 measured as (
@@ -12,18 +12,23 @@ measured as (
         {{ payable_cu_pct('cu_pct', 'payable_pct', 'deduction_pct', 'payability_rule_code') }} as due_payable_cu_pct,
         {{ rounded_price(protected_usd_per_t('copper_usd_per_t', 'price_protection_usd_per_lb'), 'rounding_code') }}
             as due_price_usd_per_t,
-        case
-            when silver_payable_pct is null and gold_payable_pct is null then {{ fixed('coalesce(credits_usd_per_dmt, 0)') }}
-            else
-                coalesce({{ precious_credit_usd(
-                    silver_payable_g_per_dmt('ag_g_per_dmt', 'silver_payable_pct', 'coalesce(silver_deduction_g_per_dmt, 0)'),
-                    'silver_usd_per_oz', 'coalesce(silver_refining_usd_per_oz, 0)'
-                ) }}, 0)
-                + coalesce({{ precious_credit_usd(
-                    gold_payable_g_per_dmt('au_g_per_dmt', 'gold_payable_pct', 'coalesce(gold_minimum_g_per_dmt, 0)'),
-                    'gold_usd_per_oz', 'coalesce(gold_refining_usd_per_oz, 0)'
-                ) }}, 0)
-        end as exact_credits_usd_per_dmt,
+        coalesce(
+            case
+                when silver_payable_pct is not null or gold_payable_pct is not null
+                    then
+                        case when silver_payable_pct is null then 0 else {{ precious_credit_usd(
+                            silver_payable_g_per_dmt(
+                                'ag_g_per_dmt', 'silver_payable_pct', 'coalesce(silver_deduction_g_per_dmt, 0)'
+                            ), 'silver_usd_per_oz', 'coalesce(silver_refining_usd_per_oz, 0)'
+                        ) }} end
+                        + case when gold_payable_pct is null then 0 else {{ precious_credit_usd(
+                            gold_payable_g_per_dmt(
+                                'au_g_per_dmt', 'gold_payable_pct', 'coalesce(gold_minimum_g_per_dmt, 0)'
+                            ), 'gold_usd_per_oz', 'coalesce(gold_refining_usd_per_oz, 0)'
+                        ) }} end
+            end,
+            {{ fixed('coalesce(credits_usd_per_dmt, 0)') }}
+        ) as exact_credits_usd_per_dmt,
         case
             when penalty_terms is null or fines.unmeasured_count > 0
                 then {{ fixed('coalesce(penalties_usd_per_dmt, fines.usd_per_dmt, 0)') }}
