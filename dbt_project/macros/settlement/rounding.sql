@@ -1,8 +1,7 @@
 {#
-  How sheets round. EXACTO: nothing but the value per tonne, at its fourth decimal. TRUNCADO: the protected price and the
-  value per tonne are cut at the cent (a Peruvian plant's sheet, oracle O3). POR_LINEA: as TRUNCADO, and every line is shown,
-  and used, at the cent. A cut goes down, also below zero. Against EXACTO a cut value is at most
-  0.01 x payable grade / 100 + 0.01 US$ per dry tonne lower (0.00005 for the fourth decimal aside).
+  How sheets round. EXACTO: nothing. TRUNCADO: the protected price and the value per tonne are cut at the cent (a Peruvian
+  plant's sheet, oracle O3). POR_LINEA: as TRUNCADO, and every line is shown, and used, at the cent. A cut goes down, also
+  below zero. Against EXACTO a cut value is at most 0.01 x payable grade / 100 + 0.01 US$ per dry tonne lower.
 #}
 {% macro cut_at_cent(usd) -%}
     {#- A hair above, less than the eighth decimal: 9259.40 in binary lies below itself. -#}
@@ -18,8 +17,10 @@
 {%- endmacro %}
 
 {% macro rounded_unit_value(usd_per_dmt, rounding_code) -%}
-    cast(
-        case when {{ rounding_code }} = 'EXACTO' then round({{ fixed(usd_per_dmt) }}, 4) else {{ cut_at_cent(fixed(usd_per_dmt)) }} end
-        as decimal(18, 4)
-    )
+    case when {{ rounding_code }} = 'EXACTO' then {{ fixed(usd_per_dmt) }} else {{ cut_at_cent(fixed(usd_per_dmt)) }} end
+{%- endmacro %}
+
+{# A value per tonne as sheets show it: at its fourth decimal. #}
+{% macro shown_unit_value(usd_per_dmt) -%}
+    cast(round({{ usd_per_dmt }}, 4) as decimal(18, 4))
 {%- endmacro %}

@@ -86,10 +86,15 @@ totalled as (
     from itemised
 ),
 
+-- A sheet that rounds nothing may go on from the value per tonne that it shows.
 valued as (
     select
         *,
-        {{ cents(real('due_unit_value_usd_per_dmt') ~ ' * payable_dmt') }} as due_value_usd
+        case
+            when value_usd = {{ cents(real(shown_unit_value('due_unit_value_usd_per_dmt')) ~ ' * payable_dmt') }}
+                then value_usd
+            else {{ cents(real('due_unit_value_usd_per_dmt') ~ ' * payable_dmt') }}
+        end as due_value_usd
     from totalled
 )
 {%- endmacro %}

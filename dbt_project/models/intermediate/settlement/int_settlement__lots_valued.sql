@@ -70,7 +70,7 @@ select
         due_{{ item }}_usd_per_dmt as {{ item }}_usd_per_dmt,
         {{ cents(real('due_' ~ item ~ '_usd_per_dmt') ~ ' * payable_dmt') }} as {{ item }}_usd,
     {% endfor %}
-    due_unit_value_usd_per_dmt as unit_value_recomputed_usd_per_dmt,
+    {{ shown_unit_value('due_unit_value_usd_per_dmt') }} as unit_value_recomputed_usd_per_dmt,
     {{ copper_usd_per_dmt('due_payable_cu_pct', 'copper_usd_per_t - exact_price_usd_per_t') }}
         as protection_cost_usd_per_dmt,
     {{ copper_usd_per_dmt('standard_payable_cu_pct - due_payable_cu_pct', 'due_price_usd_per_t') }}
