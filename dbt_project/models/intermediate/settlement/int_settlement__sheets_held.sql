@@ -1,6 +1,6 @@
--- Settlement sheets that hold: of the newest files, and not replaced by another sheet of the same buyer and stage
--- (previous_settlement_id). Beside each final sheet stands the provisional one that holds before it, to which its
--- previous sheets lead. One row per sheet: its key, and that of the provisional one.
+-- Settlement sheets that hold: of the newest files, and not replaced by a later sheet of the same buyer and stage,
+-- which names them as its previous one. Beside each final sheet stands the provisional one that holds before it, to
+-- which its previous sheets lead. One row per sheet: its key, and that of the provisional one.
 with recursive sheets as (
     select * from {{ ref('stg_partner_settlements__settlements') }}
     where is_current
@@ -19,7 +19,7 @@ replacements as (
             and later.previous_settlement_id = earlier.settlement_id
             and later.stage_code = earlier.stage_code
             and later.is_synthetic = earlier.is_synthetic
-    where later.settlement_id <> earlier.settlement_id
+    where later.settlement_id <> earlier.settlement_id and later.settlement_date >= earlier.settlement_date
 ),
 
 held as (
@@ -33,7 +33,7 @@ held as (
     where replacements.replaced_id is null
 ),
 
--- Sheets may replace one another in a circle: nobody makes one twenty times anew.
+-- Twenty times at most: sheets of one day may name one another in a circle.
 replaced as (
     select
         replacements.buyer_key,
