@@ -217,7 +217,7 @@ def _rekey_ledger(old: Path, new: Path, renamed: dict[str, str], keyer: Keyer) -
             target = new / release.name / path.name
             if path.name.startswith("contributions-"):
                 rows = pl.read_parquet(path).with_columns(
-                    c("holding_key", "buyer_key").map_elements(
+                    c("^(holding|buyer|producer)_key$").map_elements(
                         lambda text: _rekey_text(text, renamed, keyer), return_dtype=pl.String
                     )
                 )

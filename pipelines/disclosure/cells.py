@@ -65,6 +65,9 @@ class Product:
             ratio to another, and is published where both are).
         is_price: the rules for prices hold.
         is_pit_level: trade at the pit, which is published late.
+        has_producers: contributions name the producer too (`producer_key`), who may be another than the holding that sells:
+            counts and the p % rule hold among producers as well.
+        has_classes: the measures are classes of parties, each of which needs the least holdings if it is above zero.
 
     Raises:
         CellsRefused: an unknown level, or a table finer than `finest_tables` allows.
@@ -75,6 +78,8 @@ class Product:
     tables: tuple[Table, ...]
     is_price: bool = False
     is_pit_level: bool = False
+    has_producers: bool = False
+    has_classes: bool = False
 
     def __post_init__(self) -> None:
         finest = [(GEO.index(t.geo), TIME.index(t.time), SEX.index(t.sex)) for t in parameters().finest_tables.value]
@@ -110,8 +115,9 @@ class Cells:
 
     frame: one row per cell in order of coordinates, `cell` = row number. Measures are whole numbers of their smallest unit
     (10 ** -scale). Of each measure m: `m`; `m_public` (of waived holdings); `m_largest`, `m_second` (holdings);
-    `m_bought`, `m_largest_buyer`, `m_second_buyer` (of rows that name a buyer); the last five leave waived holdings out.
-    Also `holding_count` (not waived), `largest_buyer_frac` (of the first measure), `is_published`.
+    `m_bought`, `m_largest_buyer`, `m_second_buyer` (of rows that name a buyer); `m_holdings` (how many have any of it);
+    and of a product with producers `m_largest_producer`, `m_second_producer`; all but the first two leave waived holdings out.
+    Also `holding_count` (not waived), `producer_count`, `largest_buyer_frac` (of the first measure), `is_published`.
     equations: equation, cell, coefficient: each equation's coefficients times its cells' measures sum to 0 (a parent 1,
     its children −1; children without contributions are zeros and left out).
     shares: cell, holding (number), each measure: what each holding that is not waived has in each cell, largest first.
@@ -139,7 +145,8 @@ def aggregate(
 
     Args:
         contributions: ubigeo_code, month (Date, its first day), sex_code (if a table is by sex; "--" = not known),
-            holding_key, buyer_key (nullable), and the measures (DECIMAL or integer). Unknown parts of a place are "--".
+            holding_key, buyer_key (nullable), producer_key (if the product has producers), and the measures (DECIMAL or
+            integer). Unknown parts of a place, and all holdings or producers that are not known, are "--".
         last_month: later months, and quarters and years that are not over by its end, are left out: a total that grows
             from release to release would tell the new part.
         waived: holdings whose figures are public already; the rules see what is left without them.
@@ -154,10 +161,10 @@ def aggregate(
     rows = rows.with_columns(
         c("holding_key").is_in(waived_keys.implode()).alias("is_waived"),
         # Numbers are grouped faster than keys, and say less.
-        *(c(f"{party}_key").rank("dense").cast(pl.Int64).alias(party) for party in ("holding", "buyer")),
+        *(c(f"{party}_key").rank("dense").cast(pl.Int64).alias(party) for party in _parties(product)),
     )
     stacked = pl.concat([_at(rows, levels, product, last_month) for levels in product.closed])
-    frame = _totals(stacked, product.measures)
+    frame = _totals(stacked, product)
     too_large = frame.filter(pl.any_horizontal(c(m) >= _LARGEST for m in product.measures))
     if too_large.height:
         raise CellsRefused(
@@ -235,7 +242,8 @@ def _named(levels: Levels) -> str:
 def _checked(product: Product, contributions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """The columns needed, measures as whole numbers, and each measure's scale."""
     finest = [max(levels[axis] for levels in product.closed) for axis in range(3)]
-    columns = ["ubigeo_code", "month", *["sex_code"] * finest[2], "holding_key", "buyer_key", *product.measures]
+    keys = [f"{party}_key" for party in _parties(product)]
+    columns = ["ubigeo_code", "month", *["sex_code"] * finest[2], *keys, *product.measures]
     missing = [name for name in columns if name not in contributions.columns]
     if missing:
         raise CellsRefused(f"{product.name}: contributions lack {', '.join(missing)}. What to do: add the columns.")
@@ -251,7 +259,7 @@ def _checked(product: Product, contributions: pl.DataFrame) -> tuple[pl.DataFram
     characters = 2 * finest[0]
     wrong = {
         "month is null or not a month's first day": c("month").is_null() | (c("month").dt.day() != 1),
-        "holding_key is null": c("holding_key").is_null(),
+        **{f"{key} is null": c(key).is_null() for key in keys if key != "buyer_key"},
         "ubigeo_code is no place (2, 4 or 6 digits)": ~c("ubigeo_code").str.contains(_PLACE).fill_null(False),
         f"ubigeo_code has no {GEO[finest[0]].lower()}": c("ubigeo_code").str.len_chars() < characters,
     } | {f"{m} is null or negative": c(m).is_null() | (c(m) < 0) for m in product.measures}
@@ -292,15 +300,22 @@ def _at(rows: pl.DataFrame, levels: Levels, product: Product, last_month: dt.dat
         code.alias("time_code"),
         (c("sex_code") if sex else pl.lit("")).alias("sex_code"),
         pl.lit(levels in product.published).alias("is_published"),
-        "holding", "buyer", "is_waived", *product.measures,
+        *_parties(product), "is_waived", *product.measures,
     )  # fmt: skip
 
 
-def _totals(stacked: pl.DataFrame, measures: Sequence[str]) -> pl.DataFrame:
+def _parties(product: Product) -> tuple[str, ...]:
+    return ("holding", "buyer", "producer") if product.has_producers else ("holding", "buyer")
+
+
+def _totals(stacked: pl.DataFrame, product: Product) -> pl.DataFrame:
+    measures = product.measures
     private = ~c("is_waived")
+    counted = ("holding", "producer") if product.has_producers else ("holding",)
     total = stacked.group_by(COORDINATES).agg(
         c("is_published").first(),
-        c("holding").filter(private).n_unique().alias("holding_count"),
+        *(c(party).filter(private).n_unique().alias(f"{party}_count") for party in counted),
+        *(c("holding").filter(private & (c(m) > 0)).n_unique().alias(f"{m}_holdings") for m in measures),
         *(c(m).sum() for m in measures),
         *(c(m).filter(~private).sum().alias(f"{m}_public") for m in measures),
     )
@@ -310,11 +325,15 @@ def _totals(stacked: pl.DataFrame, measures: Sequence[str]) -> pl.DataFrame:
     sums = bought.group_by(COORDINATES).agg(c(m).sum().alias(f"{m}_bought") for m in measures)
     first = measures[0]
     frame = total
-    for part in (holdings, sums, buyers):
+    parts = [holdings, sums, buyers]
+    if product.has_producers:
+        names = ("{}_largest_producer", "{}_second_producer")
+        parts.append(_two_largest(stacked.filter(private), "producer", measures, names))
+    for part in parts:
         frame = frame.join(part, on=COORDINATES, how="left")
-    parts = [n for n in frame.columns if n.endswith(("_largest", "_second", "_bought", "_buyer"))]
+    filled = [n for n in frame.columns if n.endswith(("_largest", "_second", "_bought", "_buyer", "_producer"))]
     return (
-        frame.with_columns(c(parts).fill_null(0))
+        frame.with_columns(c(filled).fill_null(0))
         .with_columns(
             pl.when(c(f"{first}_bought") > 0)
             .then(c(f"{first}_largest_buyer") / c(f"{first}_bought"))

@@ -27,19 +27,30 @@ def assess(cells: Cells, national_stays: bool = True) -> Cells:
     p/100 · x1 − (total − x1 − x2) to each side (x1, x2: the largest and second-largest holding, or buyer); where a count
     or a share is what makes the cell sensitive, p % of what is not public already. It is at least one whole unit, and
     downwards no more than there is: nobody takes a figure for negative. Cells that waived holdings alone fill are free.
+    Of a product with producers the count and the p % rule hold among these as well, and where measures are classes, each
+    that is above zero needs the count for itself: a cell is hidden in all of them.
     """
     rules = parameters()
     p_pct = rules.p_pct.value
-    measures = cells.product.measures
-    least = (rules.price_least_holdings if cells.product.is_price else rules.least_holdings).value
+    product, measures = cells.product, cells.product.measures
+    least = (rules.price_least_holdings if product.is_price else rules.least_holdings).value
     is_few = c("holding_count") < least
+    if product.has_producers:
+        is_few |= c("producer_count") < least
+    few = {m: is_few | c(f"{m}_holdings").is_between(1, least - 1) if product.has_classes else is_few for m in measures}
     is_one_buyers = (
-        c("largest_buyer_frac") * 100 > rules.price_largest_buyer_pct.value if cells.product.is_price else pl.lit(False)
+        c("largest_buyer_frac") * 100 > rules.price_largest_buyer_pct.value if product.is_price else pl.lit(False)
     )
-    supplier = {m: _p_rule(p_pct, c(m) - c(f"{m}_public"), c(f"{m}_largest"), c(f"{m}_second")) for m in measures}
+    sides = ("", "_producer") if product.has_producers else ("",)
+    supplier = {
+        m: pl.max_horizontal(
+            _p_rule(p_pct, c(m) - c(f"{m}_public"), c(f"{m}_largest{side}"), c(f"{m}_second{side}")) for side in sides
+        )
+        for m in measures
+    }
     buyer = {m: _p_rule(p_pct, c(f"{m}_bought"), c(f"{m}_largest_buyer"), c(f"{m}_second_buyer")) for m in measures}
     reasons = {
-        FEW_HOLDINGS: is_few,
+        FEW_HOLDINGS: pl.any_horizontal(few.values()),
         SUPPLIER_P: pl.any_horizontal(need > 0 for need in supplier.values()),
         BUYER_P: pl.any_horizontal(need > 0 for need in buyer.values()),
         BUYER_SHARE: is_one_buyers,
@@ -61,7 +72,7 @@ def assess(cells: Cells, national_stays: bool = True) -> Cells:
     )
     for m in measures:
         private = c(m) - c(f"{m}_public")
-        by_count = pl.when(is_few | is_one_buyers).then(_ceil_pct(p_pct * private)).otherwise(0)
+        by_count = pl.when(few[m] | is_one_buyers).then(_ceil_pct(p_pct * private)).otherwise(0)
         need = pl.max_horizontal(supplier[m], buyer[m], by_count, pl.lit(10 ** cells.scales[m]))
         is_hidden = c("status") == SENSITIVE
         frame = frame.with_columns(

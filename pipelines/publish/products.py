@@ -57,6 +57,7 @@ class Disclosed:
         split_by: column, each value of which is a product of its own (stocks by month; prices by stage).
         shape: published cells (coordinates, status, measures; null where hidden) and the value of `split_by`, to the
             contract's columns.
+        has_producers, has_classes: see `Product`.
         late_kinds: values of `split_by` ("" without one) that hold trade at the pit, published late.
         public: a query of rows that others published already, in the columns of the contract but for the place's name.
     """
@@ -68,13 +69,23 @@ class Disclosed:
     shape: Callable[[pl.DataFrame, str], pl.DataFrame]
     split_by: str | None = None
     is_price: bool = False
+    has_producers: bool = False
+    has_classes: bool = False
     late_kinds: tuple[str, ...] = ()
     public: str | None = None
 
     def product(self, value: str, mark: bool) -> Product:
         """What is protected together: one value of `split_by`, simulated or measured."""
         name = "/".join(part for part in (self.table, value, "simulated" if mark else "measured") if part)
-        return Product(name, self.measures, self.tables, self.is_price, value in self.late_kinds)
+        return Product(
+            name,
+            self.measures,
+            self.tables,
+            self.is_price,
+            value in self.late_kinds,
+            self.has_producers,
+            self.has_classes,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -324,9 +335,12 @@ DISCLOSED = (
     ),
     Disclosed(
         "pub_price_fairness", "int_release__prices", ("paid_usd", *DENOMINATORS.values()), _QUARTERS, _prices,
-        split_by="kind_code", is_price=True, late_kinds=("ORE_AT_PIT",),
+        split_by="kind_code", is_price=True, has_producers=True, late_kinds=("ORE_AT_PIT",),
     ),
-    Disclosed("pub_chain_of_custody", "int_release__custody", tuple(f"{code.lower()}_g" for code in CLASSES), _QUARTERS, _custody),
+    Disclosed(
+        "pub_chain_of_custody", "int_release__custody", tuple(f"{code.lower()}_g" for code in CLASSES), _QUARTERS, _custody,
+        has_classes=True,
+    ),
     Disclosed(
         "pub_invisible_copper", "int_release__hauls", ("copper_t", "copper_low_t", "copper_high_t", "mass_wmt"), _YEARS, _hauls,
         public=_OFFICIAL,

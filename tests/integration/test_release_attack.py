@@ -94,8 +94,9 @@ def bounds(cells: dict[Cell, float | None], half_step: float) -> dict[Cell, tupl
 
 
 def true_cells(house: Path, product: str, code: str) -> dict[Cell, tuple[float, int]]:
-    """Value and number of holdings of every cell, from the contributions."""
+    """Value of every cell and how many holdings it is of (of a class those that have any of it), from the contributions."""
     model, measure = TRUTH[product, code]
+    of = f" FILTER ({measure} > 0)" if product == "pub_chain_of_custody" else ""
     periods = {"year": "strftime(month, '%Y')", "quarter": "strftime(month, '%Y') || '-Q' || quarter(month)"}
     with duckdb.connect(str(house / "warehouse" / "antawasi.duckdb"), read_only=True) as connection:
         return {
@@ -103,7 +104,7 @@ def true_cells(house: Path, product: str, code: str) -> dict[Cell, tuple[float, 
             for expression in periods.values()
             for at in ("'PE'", "ubigeo_code")
             for place, period, value, holdings in connection.execute(
-                f"SELECT {at}, {expression}, sum({measure}), count(DISTINCT holding_key) FROM intermediate.{model} "
+                f"SELECT {at}, {expression}, sum({measure}), count(DISTINCT holding_key){of} FROM intermediate.{model} "
                 "WHERE is_synthetic GROUP BY ALL"
             ).fetchall()
         }
@@ -140,7 +141,7 @@ def test_published_cells_tell_the_sums_of_what_is_behind_them(house):
         shown = {c: v for c, v in published(house / "releases" / "latest", product, code).items() if v is not None}
         for cell, value in shown.items():
             assert value == pytest.approx(true[cell][0], abs=0.0051), (product, cell)
-            assert true[cell][1] >= 5, (product, cell)
+            assert true[cell][1] >= 5 or (value == 0 and product == "pub_chain_of_custody"), (product, cell)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def contributions(home: Path, version: str) -> list[tuple]:
     """What a release was made of without the keys: how many parties stand behind each place and month, and their sums."""
     told = []
     for product, rows in sorted(past.read(home / "ledger", version).contributions.items()):
-        keys = ["holding_key", "buyer_key"]
+        keys = [key for key in rows.columns if key.endswith("_key")]
         sums = rows.group_by(pl.exclude(*keys)).agg(pl.col(keys).n_unique(), pl.len()).sort(pl.all())
         told.append((product, rows[keys].n_unique(), sums.rows()))
     return told

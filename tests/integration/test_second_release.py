@@ -27,10 +27,11 @@ def second(house: Path, tmp_path_factory) -> tuple[Path, Path]:
     shutil.copyfile((house / "warehouse" / "antawasi.duckdb").resolve(), copy)
     (home / "warehouse" / "antawasi.duckdb").symlink_to(copy.name)
     with duckdb.connect(str(copy)) as connection:
-        for table in ("int_release__margins", "int_release__prices"):
+        for table, keys in (("margins", ["holding_key"]), ("prices", ["holding_key", "producer_key"])):
+            others = ", ".join(f"{key} || '-' || i AS {key}" for key in keys)
             connection.execute(
-                f"INSERT INTO intermediate.{table} SELECT given.* REPLACE (holding_key || '-' || i AS holding_key) "
-                f"FROM intermediate.{table} AS given, range(6) AS copies(i) WHERE is_synthetic AND month(month) % 2 = 0"
+                f"INSERT INTO intermediate.int_release__{table} SELECT given.* REPLACE ({others}) "
+                f"FROM intermediate.int_release__{table} AS given, range(6) AS copies(i) WHERE is_synthetic AND month(month) % 2 = 0"
             )
         connection.execute(
             "INSERT INTO meta.landing_files BY NAME SELECT source, $1 AS landing_sha256, status, '2024-12' AS period, "

@@ -235,6 +235,41 @@ def test_price_cells_need_ten_holdings_and_no_buyer_above_seventy_percent():
     assert judged(*above)["status"] == "A"
 
 
+def test_where_sellers_and_producers_differ_both_are_protected():
+    """Ten sellers of ore of ten producers are free; of nine, or with one who mined nearly all, they are not."""
+
+    def of(*producers: str) -> dict:
+        contributions = rows(*(("01", 1, f"h{n}", f"b{n % 5}", 100, 1) for n in range(len(producers)))).with_columns(
+            pl.Series("producer_key", producers)
+        )
+        of_prices = product(ONE_TABLE, ("usd",), is_price=True, has_producers=True)
+        return cell(assess(aggregate(of_prices, contributions, YEAR_END)), "01")
+
+    ten = [f"p{n}" for n in range(10)]
+    assert of(*ten)["status"] == "A"
+    assert of(*ten[:9], "p0")["reasons"] == ["FEW_HOLDINGS"]
+    assert of(*ten[:9])["reasons"] == ["FEW_HOLDINGS"]
+    # x1 = 9,100, x2 = 100, the others 8 × 100: U = 15 % · 9,100 − 800
+    found = of(*["p0"] * 90, *ten)
+    assert (found["reasons"], found["usd_need_up"], found["holding_count"]) == (["SUPPLIER_P"], 565, 100)
+
+
+def test_a_class_above_zero_of_few_holdings_hides_its_cell():
+    """Six holdings, of whom three are of the other class, or none."""
+
+    def of(others: int) -> dict:
+        contributions = rows(
+            *(("01", 1, f"h{n}", f"b{n % 5}", 100, 0) for n in range(6)),
+            *(("01", 1, f"o{n}", f"b{n % 5}", 0, 100) for n in range(others)),
+        )
+        return cell(assess(aggregate(product(ONE_TABLE, has_classes=True), contributions, YEAR_END)), "01")
+
+    assert [of(n)["status"] for n in (0, 4, 5)] == ["A", "C", "A"]
+    found = of(4)
+    # 15 % of 400 of the class; of the other a whole unit, as for any hidden figure
+    assert (found["reasons"], found["t_need_up"], found["usd_need_up"]) == (["FEW_HOLDINGS"], 60, 1)
+
+
 def test_the_protection_is_at_least_one_whole_unit_and_never_below_zero():
     found = judged(("a", "x", 3))
     assert (found["usd_need_low"], found["usd_need_up"]) == (1, 1)

@@ -1,6 +1,6 @@
 -- What the lots of each operator add to the published margins, by month and department of origin: what every link
--- received and paid, of lots followed to a paid export. The buyer is the plant that worked the lot. Parties' keys:
--- nothing of this is published.
+-- received and paid, of lots followed to a paid export. The buyer is the plant that worked the lot. All whose operator
+-- no paper tells are one holding: they may be one operator's. Parties' keys: nothing of this is published.
 {% set links = {
     'OPERATOR': true, 'CONCESSION_HOLDER': false, 'COLLECTOR': true, 'BILLER': false, 'HAULIER': false,
     'LABORATORY': false, 'PLANT': true, 'TRADER': true,
@@ -23,7 +23,7 @@ with links as (
 select
     coalesce(bridge.department_code, '--') as ubigeo_code,
     cast(date_trunc('month', bridge.reference_date) as date) as month,
-    coalesce(bridge.operator_key, bridge.lot_key) as holding_key,
+    coalesce(bridge.operator_key, '--') as holding_key,
     lots.plant_key as buyer_key,
     {% for link, pays in links.items() -%}
         cast(sum(links.{{ link | lower }}_received_usd) as decimal(18, 2)) as {{ link | lower }}_received_usd,
@@ -43,4 +43,4 @@ inner join {{ ref('dim_lot') }} as lots
 where bridge.is_complete and bridge.reference_date is not null
 group by
     coalesce(bridge.department_code, '--'), date_trunc('month', bridge.reference_date),
-    coalesce(bridge.operator_key, bridge.lot_key), lots.plant_key, bridge.is_synthetic
+    coalesce(bridge.operator_key, '--'), lots.plant_key, bridge.is_synthetic
