@@ -40,6 +40,7 @@ select
     tariff_usd_cents_per_lb,
     support_usd_cents_per_lb,
     paid_usd,
+    freight_deducted_usd,
     {{ cents(real('tariff_usd_per_dmt') ~ ' * dmt') }} as tariff_usd,
     {{ cents(real('netback_usd_per_dmt') ~ ' * dmt') }} as netback_usd,
     cast(cu_lb * within_cap_dmt / dmt as decimal(18, 4)) as within_cap_cu_lb,

@@ -17,7 +17,7 @@ select
     transfer_key,
     kind_code,
     year,
-    operator_key,
+    seller_key,
     buyer_key,
     department_code,
     district_code,

@@ -1,7 +1,9 @@
 -- Every sale of ore or product inside the country whose price a paper shows, with what it can be compared to, US$ per
--- dry tonne: the copper's quotation of the day; the netback, what a plant could pay and lose nothing (for ore at the
--- pit less the department's usual freight); and a public buyer's tariff at the mean price of the month before, without
--- and with support (the tariff, too, at the pit less that freight). Null where a term of it is not known.
+-- dry tonne: the copper's quotation of the day; the netback, what a plant could pay and lose nothing; and a public
+-- buyer's tariff at the mean price of the month before. Price and comparison are of the place of the sale: what a plant
+-- pays the haulier and deducts on the sheet is part of what it paid for ore at its gate, and netback and tariff of ore
+-- that is hauled after the sale (at the pit, between collectors) are less the department's usual freight. Null where a
+-- term of it is not known.
 with sales as (
     select
         *,
@@ -48,6 +50,8 @@ tariffs as (
 joined as (
     select
         sales.*,
+        case when sales.kind_code = 'ORE_AT_PLANT' then coalesce(sheets.freight_usd, 0) else 0 end
+            as freight_deducted_usd,
         coalesce(origins.department_code, '--') as department_code,
         coalesce(districts.district_code, '--') as district_code,
         {{ registration_state('sales.reinfo_key') }} as registry_state,
@@ -61,9 +65,17 @@ joined as (
         terms.deduction_pct,
         terms.freight_usd_per_dmt,
         terms.processing_usd_per_dmt,
-        case when sales.kind_code = 'ORE_AT_PIT' then roads.haul_usd_per_dmt else 0 end as haul_usd_per_dmt,
+        case
+            when sales.kind_code in ('ORE_AT_PIT', 'ORE_BETWEEN_COLLECTORS') then roads.haul_usd_per_dmt
+            else 0
+        end as haul_usd_per_dmt,
         {{ cents_of_usd_per_t('means.copper_usd_per_t') }} as tariff_usd_cents_per_lb
     from sales
+    left join {{ ref('int_settlement__sales') }} as sheets
+        on
+            sales.payer_key = sheets.buyer_key
+            and sales.lot_key = sheets.lot_key
+            and sales.is_synthetic = sheets.is_synthetic
     left join {{ ref('int_formalization__dimensions') }} as origins
         on sales.reinfo_key = origins.registration_key and sales.is_synthetic = origins.is_synthetic
     left join districts
@@ -102,7 +114,7 @@ products as (
 compared as (
     select
         products.*,
-        cast({{ wide('value_usd') }} / products.mass_dmt as decimal(18, 8)) as paid_usd_per_dmt,
+        cast({{ wide('value_usd + freight_deducted_usd') }} / products.mass_dmt as decimal(18, 8)) as paid_usd_per_dmt,
         {{ copper_usd_per_dmt('cu_pct', 'copper_usd_per_t') }} as lme_usd_per_dmt,
         {{ ore_netback_usd_per_dmt(
             'mass_pull_frac',
@@ -160,7 +172,8 @@ select
     mass_dmt as dmt,
     cu_pct,
     cast(copper_g * 0.000001 as decimal(18, 6)) as copper_t,
-    value_usd as paid_usd,
+    cast(value_usd + freight_deducted_usd as decimal(18, 2)) as paid_usd,
+    cast(freight_deducted_usd as decimal(18, 2)) as freight_deducted_usd,
     paid_usd_per_dmt,
     lme_usd_per_dmt,
     cast(paid_usd_per_dmt / nullif(lme_usd_per_dmt, 0) as decimal(18, 8)) as paid_share_of_lme_contained_frac,
@@ -178,10 +191,5 @@ select
     support_usd_cents_per_lb,
     cast(withholdable_usd_cents_per_lb as decimal(18, 6)) as withholdable_usd_cents_per_lb,
     tariff_usd_per_dmt,
-    cast(
-        tariff_usd_per_dmt
-        + cast({{ wide('tariff_cu_lb') }} * support_usd_cents_per_lb * 0.01 as decimal(24, 8)) / mass_dmt
-        as decimal(18, 8)
-    ) as supported_tariff_usd_per_dmt,
     is_synthetic
 from compared

@@ -1,6 +1,7 @@
 -- Whether a public buyer would carry itself, by year: what it would have bought within its caps, what it keeps of a
 -- tonne before support (what a plant could pay and lose nothing, less the tariff), the volume at which that pays its
--- fixed costs, and how far its fund moves from month to month.
+-- fixed costs, and how far its fund moves from month to month. Of gains a sale's part within the cap counts; support
+-- and what is withheld are of that part already.
 with bought as (
     select
         tariff_code,
@@ -11,7 +12,8 @@ with bought as (
         sum(within_cap_dmt) filter (where netback_usd is not null) as compared_dmt,
         sum({{ cents(real('netback_usd - tariff_usd') ~ ' * within_cap_dmt / dmt') }}) as kept_usd,
         sum({{ cents(real('gain_usd') ~ ' * within_cap_dmt / dmt') }}) as producers_gain_usd,
-        sum({{ cents(real('supported_gain_usd') ~ ' * within_cap_dmt / dmt') }}) as producers_supported_gain_usd,
+        sum({{ cents(real('gain_usd') ~ ' * within_cap_dmt / dmt') }} + support_usd - withheld_usd)
+            as producers_supported_gain_usd,
         is_synthetic
     from {{ ref('mart_buyer_counterfactual') }}
     where is_producers_sale

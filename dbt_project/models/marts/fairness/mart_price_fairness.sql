@@ -6,11 +6,16 @@
     'LME_CONTAINED': 'lme_usd_per_dmt',
     'NETBACK': 'netback_usd_per_dmt',
     'TARIFF': 'tariff_usd_per_dmt',
-    'TARIFF_SUPPORTED': 'supported_tariff_usd_per_dmt',
+    'TARIFF_SUPPORTED': "cast(" ~ wide('supported_tariff_usd') ~ " / dmt as decimal(18, 8))",
 } %}
 with sales as (
-    select * from {{ ref('int_sale__priced') }}
-    where product_form_code is not null
+    select
+        priced.*,
+        bought.supported_tariff_usd
+    from {{ ref('int_sale__priced') }} as priced
+    left join {{ ref('mart_buyer_counterfactual') }} as bought
+        on priced.transfer_key = bought.transfer_key and priced.is_synthetic = bought.is_synthetic
+    where priced.product_form_code is not null
 ),
 
 compared as (
@@ -28,6 +33,7 @@ compared as (
             dmt,
             copper_t,
             paid_usd,
+            freight_deducted_usd,
             paid_usd_per_dmt,
             case when {{ column }} > 0 then {{ column }} end as denominator_usd_per_dmt
         from sales
@@ -48,6 +54,7 @@ select
     cast(sum(dmt) as decimal(18, 6)) as dmt,
     cast(sum(copper_t) as decimal(18, 6)) as copper_t,
     cast(sum(paid_usd) as decimal(18, 2)) as paid_usd,
+    cast(sum(freight_deducted_usd) as decimal(18, 2)) as freight_deducted_usd,
     count(denominator_usd_per_dmt) as compared_sale_count,
     cast(coalesce(sum(paid_usd) filter (where denominator_usd_per_dmt is not null), 0) as decimal(18, 2))
         as compared_paid_usd,
