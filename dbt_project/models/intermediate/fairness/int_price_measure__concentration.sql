@@ -8,7 +8,7 @@ with sales as (
             kind_code,
             '{{ level }}' as subject_level,
             {{ place }} as subject_code,
-            operator_key,
+            seller_key,
             buyer_key,
             copper_t,
             is_synthetic
@@ -25,7 +25,7 @@ sellers as (
         subject_level,
         subject_code,
         count(*) as sale_count,
-        count(distinct operator_key) as operator_count,
+        count(distinct seller_key) as seller_count,
         is_synthetic
     from sales
     group by year, kind_code, subject_level, subject_code, is_synthetic
@@ -73,8 +73,9 @@ measured as (
         cast(null as decimal(18, 8)) as low_value,
         cast(null as decimal(18, 8)) as high_value,
         sellers.sale_count,
-        sellers.operator_count,
+        sellers.seller_count,
         measured.buyer_count,
+        cast(null as decimal(9, 8)) as covered_frac,
         measured.is_synthetic
     from measured
     inner join sellers

@@ -10,7 +10,7 @@ with sales as (
             '{{ level }}' as place_level,
             {{ place }} as place_code,
             {{ below.get(level, 'district_code') }} as part_code,
-            operator_key,
+            seller_key,
             buyer_key,
             cast(paid_frac as decimal(18, 8)) as paid_frac,
             is_synthetic
@@ -37,7 +37,7 @@ places as (
         place_level,
         place_code,
         count(*) as sale_count,
-        count(distinct operator_key) as operator_count,
+        count(distinct seller_key) as seller_count,
         count(distinct buyer_key) as buyer_count,
         {{ gini('paid_frac', 'rank_ascending') }} as gini,
         sum({{ steady('paid_log_paid') }}) as paid_log_paid,
@@ -117,8 +117,9 @@ measured as (
         cast(null as decimal(18, 8)) as low_value,
         cast(null as decimal(18, 8)) as high_value,
         sale_count,
-        operator_count,
+        seller_count,
         buyer_count,
+        cast(null as decimal(9, 8)) as covered_frac,
         is_synthetic
     from measured
     {% if measure.endswith('places') %}where place_level <> 'district'{% endif %}

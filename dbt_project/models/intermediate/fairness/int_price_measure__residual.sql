@@ -1,6 +1,6 @@
 -- What a buyer, a department or a district pays (or is paid) above or below comparable sales: the mean hedonic
 -- residual, in logarithms (0.05 is about 5 % more), with an interval that counts sellers, not sales: sales of one
--- seller are alike.
+-- seller are alike. Sellers are few: the variance is widened for their number (CR1), and the quantile is Student's.
 {% set levels = {'buyer': 'buyer_key', 'department': 'department_code', 'district': 'district_code'} %}
 with sales as (
     {% for level, subject in levels.items() -%}
@@ -9,7 +9,7 @@ with sales as (
             kind_code,
             '{{ level }}' as subject_level,
             {{ subject }} as subject_code,
-            operator_key,
+            seller_key,
             buyer_key,
             log_paid_rest,
             is_synthetic
@@ -26,7 +26,7 @@ means as (
         subject_level,
         subject_code,
         count(*) as sale_count,
-        count(distinct operator_key) as operator_count,
+        count(distinct seller_key) as seller_count,
         count(distinct buyer_key) as buyer_count,
         cast(sum({{ steady('log_paid_rest') }}) as double) / count(*) as mean_rest,
         is_synthetic
@@ -51,7 +51,7 @@ by_seller as (
             and sales.subject_code = means.subject_code
             and sales.is_synthetic = means.is_synthetic
     group by
-        sales.year, sales.kind_code, sales.subject_level, sales.subject_code, sales.operator_key, sales.is_synthetic
+        sales.year, sales.kind_code, sales.subject_level, sales.subject_code, sales.seller_key, sales.is_synthetic
 ),
 
 squares as (
@@ -64,33 +64,37 @@ squares as (
         is_synthetic
     from by_seller
     group by year, kind_code, subject_level, subject_code, is_synthetic
+),
+
+widths as (
+    select
+        means.*,
+        {{ student_t('(means.seller_count - 1)') }}
+        * sqrt({{ few_clusters('means.seller_count', 'means.sale_count', 1) }} * squares.square) / means.sale_count
+            as half_width
+    from means
+    inner join squares
+        on
+            means.year = squares.year
+            and means.kind_code = squares.kind_code
+            and means.subject_level = squares.subject_level
+            and means.subject_code = squares.subject_code
+            and means.is_synthetic = squares.is_synthetic
 )
 
 select
-    means.year,
-    means.kind_code,
-    means.subject_level,
-    means.subject_code,
+    year,
+    kind_code,
+    subject_level,
+    subject_code,
     '--' as other_subject_code,
     'RESIDUAL' as measure_code,
-    cast(means.mean_rest as decimal(18, 8)) as value,
-    cast(
-        means.mean_rest - {{ price_measure_rule('CONFIDENCE_Z') }} * sqrt(squares.square) / means.sale_count
-        as decimal(18, 8)
-    ) as low_value,
-    cast(
-        means.mean_rest + {{ price_measure_rule('CONFIDENCE_Z') }} * sqrt(squares.square) / means.sale_count
-        as decimal(18, 8)
-    ) as high_value,
-    means.sale_count,
-    means.operator_count,
-    means.buyer_count,
-    means.is_synthetic
-from means
-inner join squares
-    on
-        means.year = squares.year
-        and means.kind_code = squares.kind_code
-        and means.subject_level = squares.subject_level
-        and means.subject_code = squares.subject_code
-        and means.is_synthetic = squares.is_synthetic
+    cast(mean_rest as decimal(18, 8)) as value,
+    cast(mean_rest - half_width as decimal(18, 8)) as low_value,
+    cast(mean_rest + half_width as decimal(18, 8)) as high_value,
+    sale_count,
+    seller_count,
+    buyer_count,
+    cast(null as decimal(9, 8)) as covered_frac,
+    is_synthetic
+from widths

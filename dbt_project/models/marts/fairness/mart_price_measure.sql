@@ -12,7 +12,7 @@ judged as (
     select
         *,
         sale_count >= {{ price_measure_rule('SALES_LEAST') }}
-        and operator_count >= {{ price_measure_rule('OPERATORS_LEAST') }} as is_given
+        and seller_count >= {{ price_measure_rule('SELLERS_LEAST') }} as is_given
     from measures
 )
 
@@ -28,8 +28,9 @@ select
     case when is_given then high_value end as high_value,
     is_given,
     sale_count,
-    operator_count,
+    seller_count,
     buyer_count,
+    covered_frac,
     is_synthetic
 from judged
 order by is_synthetic, year, kind_code, measure_code, subject_level, subject_code, other_subject_code
