@@ -19,6 +19,8 @@ SUMS = [
     ("pub_formalization_progress", "milestone_code = 'AUTORIZACION' AND sex_code = 'T'", "reached_registration_count", "sums.autorizacion_count"),
     ("pub_invisible_copper", "basis_code = 'DOCUMENTS'", "copper_t", "sums.copper_t"),
 ]  # fmt: skip
+#: Tables of which the sample's house shows no figure.
+HIDDEN = {"pub_registry_transitions", "pub_chain_of_custody"}
 PERIODS = {"pub_formalization_progress": "strftime(month, '%Y-%m')", "pub_invisible_copper": "production_year::VARCHAR"}
 
 
@@ -44,7 +46,7 @@ def test_the_sums_are_the_published_ones(house: Path, table: str, which: str, fi
             """
         ).fetchall()
     assert cells == shown and wrong == 0
-    assert cells > 0 or table == "pub_registry_transitions"  # of which the sample's house shows nothing
+    assert cells > 0 or table in HIDDEN
 
 
 @pytest.mark.parametrize("table", products.names())
@@ -57,4 +59,4 @@ def test_formulas_give_the_released_figures_in_duckdb_too(house: Path, table: st
                 "OR (told IS NULL) <> (known IS NULL)) "
                 f"FROM (SELECT {column.name} AS told, {column.formula} AS known FROM {released})"
             ).fetchall()
-            assert rows > 0 and wrong == 0, column.name
+            assert (rows > 0 or table in HIDDEN) and wrong == 0, column.name

@@ -61,7 +61,9 @@ def test_hedonic_residuals_are_those_of_least_squares_with_dummies(connection, s
 
 
 @pytest.mark.parametrize("kind", ["ORE_AT_PIT", "ORE_AT_PLANT"])
-def test_the_gap_of_the_sexes_and_its_interval_are_those_of_a_clustered_regression(connection, sales, kind):
+def test_the_gap_of_the_sexes_and_its_interval_are_those_of_a_clustered_regression_on_own_sales(
+    connection, sales, kind
+):
     chosen = _in_cells(
         sales.filter(
             c("kind_code") == kind, c("year") == 2025, c("operator_sex_code").is_in(["F", "M"]),
@@ -85,18 +87,6 @@ def test_the_gap_of_the_sexes_and_its_interval_are_those_of_a_clustered_regressi
     women = chosen.filter(c("operator_sex_code") == "F")
     assert told["sale_count"] == min(women.height, chosen.height - women.height)
     assert told["seller_count"] <= women["seller_key"].n_unique()
-
-
-def test_a_collectors_sale_says_nothing_of_the_sex_of_who_mined_the_ore(connection, sales):
-    """The gap is of what operators sell themselves; collectors' sales whose producer was asked are there, and left out."""
-    asked = sales.filter(c("kind_code") == "ORE_AT_PLANT", c("year") == 2025, c("operator_sex_code").is_in(["F", "M"]))
-    women = _in_cells(asked.filter(c("seller_role_code") == "OPERATOR")).filter(c("operator_sex_code") == "F")
-    told = _frame(
-        connection,
-        "SELECT sale_count FROM intermediate.int_price_measure__sex_gap WHERE kind_code = 'ORE_AT_PLANT' AND year = 2025",
-    )
-    assert asked.filter(c("seller_role_code") == "COLLECTOR").height > 10
-    assert told["sale_count"].to_list() == [women.height]
 
 
 def _few(clusters: int, rows: int, parameters: int) -> float:
