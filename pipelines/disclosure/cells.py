@@ -115,8 +115,8 @@ class Cells:
 
     frame: one row per cell in order of coordinates, `cell` = row number. Measures are whole numbers of their smallest unit
     (10 ** -scale). Of each measure m: `m`; `m_public` (of waived holdings); `m_largest`, `m_second` (holdings);
-    `m_bought`, `m_largest_buyer`, `m_second_buyer` (of rows that name a buyer); `m_holdings` (how many have any of it);
-    and of a product with producers `m_largest_producer`, `m_second_producer`; all but the first two leave waived holdings out.
+    `m_bought`, `m_largest_buyer`, `m_second_buyer` (of rows that name a buyer); of a product with producers `m_largest_producer`,
+    `m_second_producer`; of one with classes `m_holdings`, how many have any of it. All but the first two leave waived holdings out.
     Also `holding_count` (not waived), `producer_count`, `largest_buyer_frac` (of the first measure), `is_published`.
     equations: equation, cell, coefficient: each equation's coefficients times its cells' measures sum to 0 (a parent 1,
     its children −1; children without contributions are zeros and left out).
@@ -315,7 +315,11 @@ def _totals(stacked: pl.DataFrame, product: Product) -> pl.DataFrame:
     total = stacked.group_by(COORDINATES).agg(
         c("is_published").first(),
         *(c(party).filter(private).n_unique().alias(f"{party}_count") for party in counted),
-        *(c("holding").filter(private & (c(m) > 0)).n_unique().alias(f"{m}_holdings") for m in measures),
+        *(
+            c("holding").filter(private & (c(m) > 0)).n_unique().alias(f"{m}_holdings")
+            for m in measures
+            if product.has_classes
+        ),
         *(c(m).sum() for m in measures),
         *(c(m).filter(~private).sum().alias(f"{m}_public") for m in measures),
     )
