@@ -216,6 +216,8 @@ _PLACE = (
     "DeliveryLocation/LocationTypeCode", "DeliveryLocation/Address/AddressTypeCode", "DeliveryLocation/Address/ID",
 )  # fmt: skip
 _TOTAL = ("LineExtensionAmount", "TaxInclusiveAmount", "PayableAmount@currencyID")
+#: Deductions of advances in SUNAT's catalogue 53: taxed, exonerated, not subject to IGV.
+_ADVANCES = ("04", "05", "06")
 _QUANTITIES = ("InvoicedQuantity", "CreditedQuantity", "DebitedQuantity", "DeliveredQuantity")
 _PROPERTIES = "Item/AdditionalItemProperty"
 _PROPERTY = ("NameCode", "Value", "ValueQuantity", "UsabilityPeriod/StartDate", "UsabilityPeriod/StartTime")
@@ -241,6 +243,7 @@ READ = {
     "LegalMonetaryTotal": _TOTAL,
     "RequestedMonetaryTotal": _TOTAL,
     "TaxTotal": _TAX,
+    "AllowanceCharge": ("AllowanceChargeReasonCode", "Amount"),
     "DiscrepancyResponse": ("ResponseCode", "ReferenceID"),
     "BillingReference": ("InvoiceDocumentReference/ID", "InvoiceDocumentReference/DocumentTypeCode"),
     "DeliveryTerms": _PLACE,
@@ -591,6 +594,7 @@ def _voucher(
         "tax_amount": taxes,
         "tax_inclusive_amount": total.get("TaxInclusiveAmount"),
         "payable_amount": total.get("PayableAmount"),
+        "advance_amount": _advances(groups.get("AllowanceCharge", [])),
         **_payment(parties, groups),
         "credit_reason_code": response.get("ResponseCode"),
         "affected_document_id_sunat": document_number(
@@ -613,10 +617,21 @@ def _taxes(totals: list[Group]) -> tuple[str | None, str | None, str | None]:
     amounts = [amount for total in totals if (amount := total.get("TaxAmount"))]
     if len(amounts) < 2:
         return *igv, amounts[0] if amounts else None
+    return *igv, _sum(amounts)
+
+
+def _advances(allowances: list[Group]) -> str | None:
+    """What the document deducts since it was invoiced in advance (catalogue 53), without IGV; its lines hold it still."""
+    of_advances = (a for a in allowances if (a.get("AllowanceChargeReasonCode") or "").strip() in _ADVANCES)
+    amounts = [amount for allowance in of_advances if (amount := allowance.get("Amount"))]
+    return _sum(amounts) if amounts else None
+
+
+def _sum(amounts: list[str]) -> str:
     try:
-        return *igv, f"{sum(map(Decimal, amounts)):f}"
+        return f"{sum(map(Decimal, amounts)):f}"
     except InvalidOperation:
-        return *igv, " + ".join(amounts)  # no number, as the contract's check will say
+        return " + ".join(amounts)  # no number, as the contract's check will say
 
 
 def _igv(group: Group, prefix: str = "") -> tuple[str | None, str | None]:
@@ -804,7 +819,7 @@ _SCHEMAS = {
         "_row_number document_key document_type_code document_id_sunat issue_date issue_time ubl_version member_name "
         "file_name_agrees issuer_key issuer_kind issuer_name counterparty_key counterparty_kind counterparty_name sender_key "
         "carrier_key carrier_name driver_key licence_key plate_key second_plate_key currency_code operation_type_code "
-        "line_extension_amount taxable_amount igv_amount tax_amount tax_inclusive_amount payable_amount payment_form "
+        "line_extension_amount taxable_amount igv_amount tax_amount tax_inclusive_amount payable_amount advance_amount payment_form "
         "detraction_code detraction_pct detraction_amount detraction_currency_code detraction_account_key credit_reason_code "
         "affected_document_id_sunat affected_document_type_code related_documents extraction_location_type_code "
         "extraction_ubigeo_code gross_weight_kg transport_mode_code transfer_reason_code transfer_start_date "

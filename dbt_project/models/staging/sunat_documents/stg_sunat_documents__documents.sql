@@ -29,6 +29,7 @@ select
     tax_amount,
     tax_inclusive_amount,
     payable_amount,
+    advance_amount,
     payment_form,
     detraction_code,
     detraction_pct,
