@@ -12,6 +12,7 @@ placed as (
         select kind_code, is_synthetic, voucher_value_usd as value_usd from {{ ref('int_transfer__observed') }}
         union all
         select kind_code, is_synthetic, value_usd from {{ ref('mart_unmatched_document') }}
+        where part_code <> 'REFUSED'
     ) as parts
     group by kind_code, is_synthetic
 )

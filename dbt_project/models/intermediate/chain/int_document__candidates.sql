@@ -17,7 +17,7 @@ with vouchers as (
     from {{ ref('int_document__keyed') }} as keyed
     inner join {{ ref('int_document__classified') }} as documents
         on keyed.document_key = documents.document_key and keyed.is_synthetic = documents.is_synthetic
-    where keyed.part_code = 'SALE' and keyed.lot_key is null and not documents.names_several_lots
+    where keyed.part_code = 'SALE' and keyed.lot_key is null and keyed.several_code is null
 ),
 
 taken as (

@@ -1,16 +1,21 @@
 -- The lot of every document of the chain that its own text or a reference tells: one row per document, lot_key null
 -- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or
--- another document of its haul, or by the voucher that it corrects or that corrects it.
+-- another document of its haul, or by the voucher that it corrects, or that corrects it or deducts it as an advance. A
+-- document about several lots,
+-- or about goods and a service, has no lot and is told why (several_code): whole on one of them it would count there
+-- what the others' papers count too.
 with documents as (
     select
         document_key,
         kind_code,
         part_code,
         lot_key,
+        names_several_lots,
+        names_several_subjects,
         first_document_key,
         is_synthetic
     from {{ ref('int_document__classified') }}
-    where part_code <> 'OTHER'
+    where part_code not in ('OTHER', 'REFUSED')
 ),
 
 -- Documents that partners' papers name, with the lot of the paper.
@@ -41,6 +46,7 @@ paper_lots as (
     select
         document_key,
         min(lot_key) as lot_key,
+        min(lot_key) <> max(lot_key) as is_of_several,
         is_synthetic
     from papers
     group by document_key, is_synthetic
@@ -50,6 +56,7 @@ weighed as (
     select
         haul_key,
         min(lot_key) as lot_key,
+        min(lot_key) <> max(lot_key) as is_of_several,
         is_synthetic
     from {{ ref('int_lot__arrivals') }}
     where haul_key is not null
@@ -58,9 +65,25 @@ weighed as (
 
 found as (
     select
-        documents.*,
+        documents.document_key,
+        documents.kind_code,
+        documents.part_code,
+        documents.lot_key,
+        documents.first_document_key,
         in_haul.haul_key,
-        coalesce(paper_lots.lot_key, weighed.lot_key, hauls.lot_key) as key_lot_key
+        coalesce(paper_lots.lot_key, weighed.lot_key, hauls.lot_key) as key_lot_key,
+        case
+            when documents.names_several_subjects then 'SEVERAL_SUBJECTS'
+            when
+                documents.names_several_lots
+                or coalesce(
+                    paper_lots.is_of_several,
+                    documents.lot_key is null and coalesce(weighed.is_of_several, hauls.names_several_lots),
+                    false
+                )
+                then 'SEVERAL_LOTS'
+        end as several_code,
+        documents.is_synthetic
     from documents
     left join paper_lots
         on documents.document_key = paper_lots.document_key and documents.is_synthetic = paper_lots.is_synthetic
@@ -78,8 +101,20 @@ corrections as (
         min(coalesce(lot_key, key_lot_key)) as lot_key,
         is_synthetic
     from found
-    where first_document_key is not null
+    where first_document_key is not null and several_code is null
     group by first_document_key, is_synthetic
+),
+
+deductions as (
+    select
+        named.named_document_key as document_key,
+        min(coalesce(found.lot_key, found.key_lot_key)) as lot_key,
+        named.is_synthetic
+    from {{ ref('int_document__references') }} as named
+    inner join found
+        on named.document_key = found.document_key and named.is_synthetic = found.is_synthetic
+    where named.reference_code = 'ADVANCE' and found.several_code is null
+    group by named.named_document_key, named.is_synthetic
 )
 
 select
@@ -88,14 +123,28 @@ select
     found.part_code,
     found.first_document_key,
     found.haul_key,
-    coalesce(found.lot_key, found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) as lot_key,
     case
+        when coalesce(found.several_code, firsts.several_code) is null
+            then coalesce(
+                found.lot_key, found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key,
+                deductions.lot_key
+            )
+    end as lot_key,
+    case
+        when coalesce(found.several_code, firsts.several_code) is not null then null
         when found.lot_key is not null then 'NAMED'
-        when coalesce(found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key) is not null then 'KEY'
+        when
+            coalesce(
+                found.key_lot_key, firsts.lot_key, firsts.key_lot_key, corrections.lot_key, deductions.lot_key
+            ) is not null
+            then 'KEY'
     end as method_code,
+    coalesce(found.several_code, firsts.several_code) as several_code,
     found.is_synthetic
 from found
 left join found as firsts
     on found.first_document_key = firsts.document_key and found.is_synthetic = firsts.is_synthetic
 left join corrections
     on found.document_key = corrections.first_document_key and found.is_synthetic = corrections.is_synthetic
+left join deductions
+    on found.document_key = deductions.document_key and found.is_synthetic = deductions.is_synthetic

@@ -22,6 +22,7 @@ select
     case
         when keyed.method_code is not null then cast(1 as decimal(5, 4)) else coalesce(scored.score, firsts.score)
     end as match_score,
+    keyed.several_code,
     keyed.is_synthetic
 from {{ ref('int_document__keyed') }} as keyed
 left join scored

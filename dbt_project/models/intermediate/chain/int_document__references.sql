@@ -1,6 +1,8 @@
--- Which document another one names: its waybills, and the voucher that a note or a final voucher corrects. A reference
+-- Which document another one names: its waybills, the advances that it deducts, and the voucher that a note or a final
+-- voucher corrects. A reference
 -- says type, series and number but not whose: it is the issuer's own, of a carrier's waybill the sender's, and an
--- invoice for carriage may name its client's (a sale of goods never does). What is not in the files is not here.
+-- invoice for carriage may name its client's (a sale of goods never does). What is not in the files, or was refused, is
+-- not here.
 with named as (
     select
         document_key,
@@ -15,7 +17,7 @@ with named as (
     where related_documents is not null
 ),
 
-waybills as (
+referred as (
     select
         *,
         {{ json_value('related', 'type') }} as type_code,
@@ -30,8 +32,9 @@ asked as (
         id_sunat,
         case when document_type_code = '31' then sender_key else issuer_key end as whose_key,
         1 as preference,
+        case type_code when '09' then 'SENDER_WAYBILL' else 'CARRIER_WAYBILL' end as reference_code,
         is_synthetic
-    from waybills
+    from referred
     where type_code in ('09', '31')
 
     union all
@@ -42,12 +45,27 @@ asked as (
         id_sunat,
         counterparty_key as whose_key,
         2 as preference,
+        'SENDER_WAYBILL' as reference_code,
         is_synthetic
-    from waybills
+    from referred
     where
         type_code = '09'
         and document_type_code <> '31'
         and coalesce(subject_code, '-') not in ('ORE', 'PRODUCT')
+
+    union all
+
+    -- SUNAT catalogue 12: an invoice (02) or a receipt (03) that was issued for an advance.
+    select
+        document_key,
+        case type_code when '02' then '01' else '03' end as type_code,
+        id_sunat,
+        issuer_key as whose_key,
+        1 as preference,
+        'ADVANCE' as reference_code,
+        is_synthetic
+    from referred
+    where type_code in ('02', '03')
 
     union all
 
@@ -57,6 +75,7 @@ asked as (
         first_id_sunat as id_sunat,
         issuer_key as whose_key,
         1 as preference,
+        'FIRST_VOUCHER' as reference_code,
         is_synthetic
     from {{ ref('int_document__read') }}
     where first_id_sunat is not null
@@ -70,12 +89,13 @@ known as (
         issuer_key,
         is_synthetic
     from {{ ref('int_document__read') }}
+    where not is_refused
 ),
 
 found as (
     select
         asked.document_key,
-        asked.type_code,
+        asked.reference_code,
         asked.preference,
         known.document_key as named_document_key,
         asked.is_synthetic
@@ -90,16 +110,15 @@ found as (
 
 select
     document_key,
-    case type_code when '09' then 'SENDER_WAYBILL' when '31' then 'CARRIER_WAYBILL' else 'FIRST_VOUCHER' end
-        as reference_code,
+    reference_code,
     named_document_key,
     is_synthetic
 from (
     select
         *,
         row_number() over (
-            partition by document_key, type_code, is_synthetic order by preference, named_document_key
+            partition by document_key, reference_code, is_synthetic order by preference, named_document_key
         ) as choice
     from found
 ) as ranked
-where choice = 1
+where choice = 1 or reference_code = 'ADVANCE'

@@ -38,6 +38,8 @@ select
     instr(masks.masked_text, lots.said) as lot_at,
     length(lots.said) as lot_length,
     codes.lot_kind_code,
+    -- What was found reaches to the end of the text.
+    length(masks.masked_text) - length(lasts.said) + 1 as last_lot_at,
     instr(masks.masked_text, firsts.said) as first_at,
     length(firsts.said) as first_length
 from masks
@@ -45,4 +47,5 @@ left join subjects on masks.masked_text = subjects.masked_text
 left join {{ ref('document_patterns') }} as kinds on subjects.pattern_order = kinds.pattern_order
 left join found as lots on masks.masked_text = lots.masked_text and lots.use_code = 'LOT'
 left join {{ ref('lot_code_patterns') }} as codes on {{ matches('lots.said', 'codes.pattern') }}
+left join found as lasts on masks.masked_text = lasts.masked_text and lasts.use_code = 'LAST_LOT'
 left join found as firsts on masks.masked_text = firsts.masked_text and firsts.use_code = 'FIRST_VOUCHER'

@@ -8,7 +8,7 @@ with classified as (
         lot_key,
         is_synthetic
     from {{ ref('int_document__classified') }}
-    where part_code <> 'OTHER'
+    where part_code not in ('OTHER', 'REFUSED')
 ),
 
 named as (
@@ -18,7 +18,7 @@ named as (
         max(case when reference_code = 'CARRIER_WAYBILL' then named_document_key end) as carrier_waybill_key,
         is_synthetic
     from {{ ref('int_document__references') }}
-    where reference_code <> 'FIRST_VOUCHER'
+    where reference_code in ('SENDER_WAYBILL', 'CARRIER_WAYBILL')
     group by document_key, is_synthetic
 ),
 

@@ -193,7 +193,7 @@ resold as (
         buyer_key,
         is_synthetic
     from {{ ref('int_document__classified') }}
-    where kind_code = 'ORE_BETWEEN_COLLECTORS' and lot_key is not null
+    where kind_code = 'ORE_BETWEEN_COLLECTORS' and part_code = 'SALE' and lot_key is not null
 ),
 
 candidates as (
