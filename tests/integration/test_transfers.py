@@ -23,7 +23,7 @@ from pipelines.sources import Context, get_source
 KEYER = Keyer(b"simulated sector")
 STAGING = (
     "stg_bcrp_series__observations", "stg_worldbank_pinksheet__prices", "stg_sunat_documents__documents",
-    "stg_sunat_documents__lines", "stg_partner_weigh_tickets__tickets", "stg_partner_assays__certificates",
+    "stg_sunat_documents__lines", "stg_sunat_documents__receipts", "stg_partner_weigh_tickets__tickets", "stg_partner_assays__certificates",
     "stg_partner_settlements__settlements", "stg_partner_campaigns__lines", "stg_partner_exports__lines",
     "stg_partner_contracts__contracts",
 )  # fmt: skip
@@ -32,12 +32,12 @@ INTERMEDIATE = (
     "int_fx__monthly", "int_price__daily", "int_document__texts", "int_lot__code_forms", "int_document__read",
     "int_document__references", "int_party__roles", "int_document__classified", "int_haul__documents", "int_haul__lots",
     "int_ticket__hauls", "int_lot__codes", "int_lot__batch_lines", "int_lot__arrivals", "int_campaign__milled",
-    "int_settlement__sheets_held", "int_settlement__sales",
-    "int_document__keyed", "int_transfer__implied_goods", "int_contract__fees", "int_transfer__implied_services",
+    "int_settlement__sheets_held", "int_settlement__sales", "int_document__keyed", "int_transfer__resales",
+    "int_transfer__implied_goods", "int_contract__fees", "int_transfer__implied_services",
     "int_transfer__implied", "int_document__candidates", "int_document__matched", "int_transfer__vouchers",
     "int_transfer__observed", "int_transfer__expected",
 )  # fmt: skip
-SEEDS = ("document_patterns", "lot_code_patterns", "match_rules", "ref_price_rule")
+SEEDS = ("document_patterns", "lot_code_patterns", "match_rules", "ref_price_rule", "ref_receipt_outcome")
 #: Transfers are told apart by what is paid, for which lot, to whom and by whom.
 SIDES = ["kind", "lot_id", "payee", "payer"]
 

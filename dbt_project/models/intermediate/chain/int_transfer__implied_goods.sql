@@ -1,7 +1,9 @@
 -- Sales of goods that partners' papers imply: one row per kind and lot (and buyer between collectors). A load weighed
 -- in at a plant was bought, unless it was milled for its owner or its waybill gives another reason than a sale (SUNAT
--- catalogue 20); a lot at a pit's scale was bought there; a heap that another delivers was sold to him; a product is
--- sold and exported. match_ columns are what the first voucher should say.
+-- catalogue 20); a lot at a pit's scale, or in a collector's heap, was bought there; a heap that another collector
+-- delivers or mixes into his own was sold to him; a product is sold and exported. A lot weighed on several scales was
+-- sold at one: its buyer's, as a sheet, a voucher or a campaign tells, else the last; the others only weighed it.
+-- match_ columns are what the first voucher should say.
 with batches as (
     select
         lines.plant_key,
@@ -64,23 +66,23 @@ loads as (
     where lot_kind_code = 'LOAD' and is_at_plant
 ),
 
-ports as (
-    select
-        lot_key,
-        is_synthetic,
-        min(receiver_key) as receiver_key,
-        min(arrived_date) as arrived_date,
-        min(product_form_code) as product_form_code,
-        max(mass_wmt) as mass_wmt
-    from arrivals
-    where lot_kind_code = 'PRODUCT'
-    group by lot_key, is_synthetic
+buyers as (
+    select distinct
+        documents.kind_code,
+        keyed.lot_key,
+        documents.buyer_key,
+        documents.is_synthetic
+    from {{ ref('int_document__keyed') }} as keyed
+    inner join {{ ref('int_document__classified') }} as documents
+        on keyed.document_key = documents.document_key and keyed.is_synthetic = documents.is_synthetic
+    where documents.part_code = 'SALE' and keyed.lot_key is not null
 ),
 
 made as (
     select
         lot_key,
         is_synthetic,
+        min(plant_key) as plant_key,
         min(owner_key) as owner_key,
         max(ended_date) as ended_date,
         sum(mass_dmt) as mass_dmt,
@@ -130,6 +132,51 @@ exported as (
     where choice = 1
 ),
 
+product_sheets as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by lot_key, is_synthetic order by settlement_date desc, settlement_id asc
+            ) as choice
+        from sheets
+        where lot_kind_code = 'PRODUCT'
+    ) as ranked_sheets
+    where choice = 1
+),
+
+-- A plant weighs its product when it leaves; whoever weighs it in has it.
+ports as (
+    select *
+    from (
+        select
+            arrivals.*,
+            row_number() over (
+                partition by arrivals.lot_key, arrivals.is_synthetic
+                order by
+                    case
+                        when arrivals.receiver_key in (product_sheets.buyer_key, exported.exporter_key) then 1
+                        else 2
+                    end,
+                    arrivals.arrived_date desc,
+                    arrivals.receiver_key asc
+            ) as choice
+        from arrivals
+        left join made on arrivals.lot_key = made.lot_key and arrivals.is_synthetic = made.is_synthetic
+        left join exported
+            on arrivals.lot_key = exported.lot_key and arrivals.is_synthetic = exported.is_synthetic
+        left join product_sheets
+            on
+                arrivals.lot_key = product_sheets.lot_key
+                and arrivals.is_synthetic = product_sheets.is_synthetic
+        where
+            arrivals.lot_kind_code = 'PRODUCT'
+            and arrivals.receiver_key not in (coalesce(made.plant_key, '-'), coalesce(made.owner_key, '-'))
+    ) as weighed_in
+    where choice = 1
+),
+
 products as (
     select
         lot_key,
@@ -153,16 +200,6 @@ products as (
     where lot_kind_code = 'PRODUCT'
 ),
 
-product_sheets as (
-    select
-        *,
-        row_number() over (
-            partition by lot_key, is_synthetic order by settlement_date desc, settlement_id asc
-        ) as choice
-    from sheets
-    where lot_kind_code = 'PRODUCT'
-),
-
 ore_sheets as (
     select * from sheets
     where lot_kind_code = 'LOAD'
@@ -180,14 +217,45 @@ fed as (
     group by lot_key, is_synthetic
 ),
 
-pits as (
-    select * from arrivals
-    where lot_kind_code = 'PIT'
+-- What a heap itself made was bought from its maker, not at the pit.
+mixed as (
+    select heap_lines.*
+    from heap_lines
+    left join heap_lines as heaps
+        on
+            heap_lines.lot_key = heaps.lot_key
+            and heap_lines.is_synthetic = heaps.is_synthetic
+            and heaps.line_kind_code = 'PRODUCTO'
+    where heap_lines.line_kind_code = 'ALIMENTACION' and heaps.lot_key is null
 ),
 
-mixed as (
-    select * from heap_lines
-    where line_kind_code = 'ALIMENTACION'
+pits as (
+    select *
+    from (
+        select
+            arrivals.*,
+            row_number() over (
+                partition by arrivals.lot_key, arrivals.is_synthetic
+                order by
+                    case when buyers.lot_key is not null then 1 when mixed.lot_key is not null then 2 else 3 end,
+                    arrivals.arrived_date desc,
+                    arrivals.receiver_key asc
+            ) as choice
+        from arrivals
+        left join buyers
+            on
+                arrivals.lot_key = buyers.lot_key
+                and arrivals.receiver_key = buyers.buyer_key
+                and arrivals.is_synthetic = buyers.is_synthetic
+                and buyers.kind_code = 'ORE_AT_PIT'
+        left join mixed
+            on
+                arrivals.lot_key = mixed.lot_key
+                and arrivals.receiver_key = mixed.collector_key
+                and arrivals.is_synthetic = mixed.is_synthetic
+        where arrivals.lot_kind_code = 'PIT'
+    ) as weighed_at_pit
+    where choice = 1
 ),
 
 bought as (
@@ -221,6 +289,53 @@ bought as (
             loads.receiver_key = sheets.buyer_key
             and loads.lot_key = sheets.lot_key
             and loads.is_synthetic = sheets.is_synthetic
+),
+
+fed_by as (
+    select distinct
+        plant_key,
+        lot_key,
+        is_synthetic
+    from batches
+    where contract_kind_code = 'COMPRA' and line_kind_code = 'ALIMENTACION'
+),
+
+bought_once as (
+    select *
+    from (
+        select
+            bought.*,
+            row_number() over (
+                partition by bought.lot_key, bought.is_synthetic
+                order by
+                    case
+                        when bought.settlement_id is not null then 1
+                        when buyers.lot_key is not null then 2
+                        when fed_by.lot_key is not null then 3
+                        when bought.source_code = 'TICKET' then 4
+                        else 5
+                    end,
+                    coalesce(bought.settlement_date, bought.arrived_date) desc,
+                    bought.plant_key asc
+            ) as choice
+        from bought
+        left join buyers
+            on
+                bought.plant_key = buyers.buyer_key
+                and bought.lot_key = buyers.lot_key
+                and bought.is_synthetic = buyers.is_synthetic
+                and buyers.kind_code = 'ORE_AT_PLANT'
+        left join fed_by
+            on
+                bought.plant_key = fed_by.plant_key
+                and bought.lot_key = fed_by.lot_key
+                and bought.is_synthetic = fed_by.is_synthetic
+        left join tolled on bought.lot_key = tolled.lot_key and bought.is_synthetic = tolled.is_synthetic
+        where
+            bought.settlement_id is not null
+            or (tolled.lot_key is null and coalesce(bought.transfer_reason_code, '01') in ('01', '02', '03', '14'))
+    ) as ranked_sales
+    where choice = 1
 )
 
 select
@@ -254,12 +369,8 @@ select
         else 'ARRIVAL'
     end as why_code,
     bought.is_synthetic
-from bought
-left join tolled on bought.lot_key = tolled.lot_key and bought.is_synthetic = tolled.is_synthetic
+from bought_once as bought
 left join fed on bought.lot_key = fed.lot_key and bought.is_synthetic = fed.is_synthetic
-where
-    bought.settlement_id is not null
-    or (tolled.lot_key is null and coalesce(bought.transfer_reason_code, '01') in ('01', '02', '03', '14'))
 
 union all
 
@@ -295,34 +406,29 @@ union all
 
 select
     'ORE_BETWEEN_COLLECTORS' as kind_code,
-    heap_lines.lot_key,
-    heap_lines.collector_key as payee_key,
-    loads.supplier_key as payer_key,
+    lot_key,
+    seller_key as payee_key,
+    buyer_key as payer_key,
     null as invoicing_party_key,
-    loads.operator_key,
-    loads.reinfo_key,
-    heap_lines.ended_date as expected_date,
-    loads.product_form_code,
-    loads.mass_wmt,
-    heap_lines.mass_dmt,
-    cast(heap_lines.copper_g * 0.0001 / nullif(heap_lines.mass_dmt, 0) as decimal(8, 4)) as cu_pct,
-    heap_lines.copper_g,
-    heap_lines.ended_date as match_date,
+    operator_key,
+    reinfo_key,
+    ended_date as expected_date,
+    product_form_code,
+    mass_wmt,
+    mass_dmt,
+    cast(copper_g * 0.0001 / nullif(mass_dmt, 0) as decimal(8, 4)) as cu_pct,
+    copper_g,
+    ended_date as match_date,
     null as match_value_usd,
-    heap_lines.mass_dmt as match_mass_t,
+    mass_dmt as match_mass_t,
     null as sheet_code,
     null as sheet_value_usd,
     null as sheet_id,
     null as ticket_id,
     null as haul_key,
     'HEAP' as why_code,
-    heap_lines.is_synthetic
-from heap_lines
-inner join loads on heap_lines.lot_key = loads.lot_key and heap_lines.is_synthetic = loads.is_synthetic
-where
-    heap_lines.line_kind_code = 'PRODUCTO'
-    and loads.source_code = 'TICKET'
-    and heap_lines.collector_key <> loads.supplier_key
+    is_synthetic
+from {{ ref('int_transfer__resales') }}
 
 union all
 
@@ -364,11 +470,7 @@ from products
 left join made on products.lot_key = made.lot_key and products.is_synthetic = made.is_synthetic
 left join ports on products.lot_key = ports.lot_key and products.is_synthetic = ports.is_synthetic
 left join exported on products.lot_key = exported.lot_key and products.is_synthetic = exported.is_synthetic
-left join product_sheets as sheets
-    on
-        products.lot_key = sheets.lot_key
-        and products.is_synthetic = sheets.is_synthetic
-        and sheets.choice = 1
+left join product_sheets as sheets on products.lot_key = sheets.lot_key and products.is_synthetic = sheets.is_synthetic
 
 union all
 
@@ -406,8 +508,4 @@ from products
 left join made on products.lot_key = made.lot_key and products.is_synthetic = made.is_synthetic
 left join ports on products.lot_key = ports.lot_key and products.is_synthetic = ports.is_synthetic
 left join exported on products.lot_key = exported.lot_key and products.is_synthetic = exported.is_synthetic
-left join product_sheets as sheets
-    on
-        products.lot_key = sheets.lot_key
-        and products.is_synthetic = sheets.is_synthetic
-        and sheets.choice = 1
+left join product_sheets as sheets on products.lot_key = sheets.lot_key and products.is_synthetic = sheets.is_synthetic

@@ -1,14 +1,34 @@
--- Services that partners' papers imply: one row per kind and lot. What arrived was carried; who invoices for another
--- takes a fee; an operator who sells owes his concession's holder (why_code POSSIBLE where nothing says so: a candidate
--- for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes the
--- laboratory.
+-- Services that partners' papers imply: one row per kind and lot. What arrived was carried, and counts once: at its
+-- buyer's scale, else at the last. Who invoices for another takes a fee, but for a buyer who issues the purchase
+-- settlement himself; an operator who sells owes his concession's holder (why_code POSSIBLE where nothing says so: a
+-- candidate for vouchers, not an expectation); a toll campaign owes the mill; who had a lot assayed as its seller owes
+-- the laboratory.
 with goods as (
     select * from {{ ref('int_transfer__implied_goods') }}
 ),
 
 arrivals as (
-    select * from {{ ref('int_lot__arrivals') }}
-    where lot_kind_code <> 'PIT'
+    select *
+    from (
+        select
+            arrivals.*,
+            goods.payer_key as buyer_key,
+            row_number() over (
+                partition by arrivals.lot_key, arrivals.is_synthetic
+                order by
+                    case arrivals.receiver_key when goods.payer_key then 1 when goods.payee_key then 3 else 2 end,
+                    arrivals.arrived_date desc,
+                    arrivals.receiver_key asc
+            ) as choice
+        from {{ ref('int_lot__arrivals') }} as arrivals
+        left join goods
+            on
+                arrivals.lot_key = goods.lot_key
+                and arrivals.is_synthetic = goods.is_synthetic
+                and goods.kind_code in ('ORE_AT_PLANT', 'CONCENTRATE')
+        where arrivals.lot_kind_code <> 'PIT'
+    ) as weighed
+    where choice = 1
 ),
 
 sheets as (
@@ -172,7 +192,7 @@ select
     'HAULAGE' as kind_code,
     arrivals.lot_key,
     arrivals.carrier_key as payee_key,
-    case when sheets.freight_usd > 0 then arrivals.receiver_key else arrivals.supplier_key end as payer_key,
+    case when sheets.freight_usd > 0 then sheets.buyer_key else arrivals.supplier_key end as payer_key,
     cast(null as varchar) as invoicing_party_key,
     arrivals.operator_key,
     arrivals.reinfo_key,
@@ -190,7 +210,7 @@ select
 from arrivals
 left join sheets
     on
-        arrivals.receiver_key = sheets.buyer_key
+        coalesce(arrivals.buyer_key, arrivals.receiver_key) = sheets.buyer_key
         and arrivals.lot_key = sheets.lot_key
         and arrivals.is_synthetic = sheets.is_synthetic
 
@@ -217,7 +237,10 @@ select
     goods.is_synthetic
 from goods
 left join usual_billing on goods.is_synthetic = usual_billing.is_synthetic
-where goods.kind_code = 'ORE_AT_PLANT' and goods.invoicing_party_key <> goods.payee_key
+where
+    goods.kind_code = 'ORE_AT_PLANT'
+    and goods.invoicing_party_key <> goods.payee_key
+    and goods.invoicing_party_key <> coalesce(goods.payer_key, '-')
 
 union all
 
