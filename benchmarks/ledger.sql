@@ -173,17 +173,19 @@ FROM house.marts.dim_lot;
 
 CREATE TEMP TABLE roles AS
 SELECT
-    party_key, is_synthetic, bool_or(role_code = 'PLANT') AS is_plant, bool_or(role_code = 'COLLECTOR') AS is_collector
+    party_key, is_synthetic, bool_or(role_code = 'PLANT') AS is_plant, bool_or(role_code = 'COLLECTOR') AS is_collector,
+    bool_or(role_code = 'TRADER') AS is_trader
 FROM house.intermediate.int_party__roles
 GROUP BY ALL;
 
-CREATE TEMP MACRO owner_role(party, operator, is_plant, is_collector, is_heap) AS (CASE
+CREATE TEMP MACRO owner_role(party, operator, is_plant, is_collector, is_trader, is_heap) AS (CASE
     WHEN party = operator THEN 'OPERATOR'
     WHEN is_plant THEN 'PLANT'
     WHEN is_collector OR is_heap THEN 'COLLECTOR'
+    WHEN is_trader THEN 'TRADER'
     ELSE 'OPERATOR'
 END)::link;
-CREATE TEMP MACRO payee_role(kind, party, operator, is_plant, is_collector, is_heap) AS CASE kind
+CREATE TEMP MACRO payee_role(kind, party, operator, is_plant, is_collector, is_trader, is_heap) AS CASE kind
     WHEN 'HAULAGE' THEN 'HAULIER'::link
     WHEN 'LABORATORY' THEN 'LABORATORY'::link
     WHEN 'BILLER_FEE' THEN 'BILLER'::link
@@ -192,16 +194,16 @@ CREATE TEMP MACRO payee_role(kind, party, operator, is_plant, is_collector, is_h
     WHEN 'MILLING' THEN 'PLANT'::link
     WHEN 'ORE_AT_PIT' THEN 'OPERATOR'::link
     WHEN 'ORE_BETWEEN_COLLECTORS' THEN 'COLLECTOR'::link
-    ELSE owner_role(party, operator, is_plant, is_collector, is_heap)
+    ELSE owner_role(party, operator, is_plant, is_collector, is_trader, is_heap)
 END;
-CREATE TEMP MACRO payer_role(kind, party, operator, is_plant, is_collector, is_heap) AS CASE kind
+CREATE TEMP MACRO payer_role(kind, party, operator, is_plant, is_collector, is_trader, is_heap) AS CASE kind
     WHEN 'EXPORT' THEN 'ABROAD'::link
     WHEN 'CONCENTRATE' THEN 'TRADER'::link
     WHEN 'ORE_AT_PLANT' THEN 'PLANT'::link
     WHEN 'ORE_AT_PIT' THEN 'COLLECTOR'::link
     WHEN 'ORE_BETWEEN_COLLECTORS' THEN 'COLLECTOR'::link
     WHEN 'CONCESSION_FEE' THEN 'OPERATOR'::link
-    ELSE owner_role(party, operator, is_plant, is_collector, is_heap)
+    ELSE owner_role(party, operator, is_plant, is_collector, is_trader, is_heap)
 END;
 CREATE TEMP MACRO key_of(kind, lot_key, payee, payer, is_synthetic) AS md5(
     concat(kind, ' ', lot_key, ' ', payee, ' ', coalesce(payer, '-'), ' ', is_synthetic)
@@ -227,8 +229,8 @@ firsts AS (
 later AS (
     SELECT
         transfer_key, sum(value_usd) AS value_usd, bool_or(part_code = 'ADJUSTMENT') AS has_adjustment,
-        min(issue_date) AS first_date, max(issue_date) AS last_date, count(*) AS voucher_count,
-        sum(net_amount) AS net_amount, bool_and(currency_code = 'PEN') AS is_in_pen, max(haul_key) AS haul_key,
+        bool_or(is_final) AS has_final, min(issue_date) AS first_date, max(issue_date) AS last_date,
+        count(*) AS voucher_count, sum(net_amount) AS net_amount, bool_and(currency_code = 'PEN') AS is_in_pen, max(haul_key) AS haul_key,
         sum(quantity_t) FILTER (part_code = 'SALE') AS quantity_t, min(match_score) AS match_score,
         max(CASE method_code WHEN 'SCORED' THEN 3 WHEN 'NAMED' THEN 2 ELSE 1 END) AS method_rank
     FROM ordered WHERE number > 1
@@ -239,6 +241,7 @@ vouched AS (
         transfer_key, f.kind_code::kind AS kind, f.lot_key, f.payee_key, f.payer_key, f.is_synthetic,
         f.value_usd + coalesce(l.value_usd, 0) AS voucher_value_usd,
         f.part_code = 'ADJUSTMENT' OR coalesce(l.has_adjustment, false) AS has_adjustment,
+        f.is_final OR coalesce(l.has_final, false) AS has_final,
         least(f.issue_date, l.first_date) AS first_date, greatest(f.issue_date, l.last_date) AS last_date,
         1 + coalesce(l.voucher_count, 0) AS voucher_count, f.document_key AS invoice_key,
         f.issuer_key AS invoicing_party_key,
@@ -279,17 +282,21 @@ joined AS (
         v.invoice_key,
         coalesce(v.voucher_count, 0) AS voucher_count,
         v.match_score, v.method_rank,
-        coalesce(v.has_adjustment, false) AS has_adjustment,
+        coalesce(v.has_final, false) AS has_final,
         CASE
             WHEN v.transfer_key IS NULL THEN false
-            WHEN v.has_adjustment THEN true
-            WHEN i.sheet_code IN ('PROVISIONAL', 'FINAL', 'REGULARIZADA') THEN false
-            ELSE true
+            WHEN v.has_final THEN true
+            WHEN i.sheet_code IN ('FINAL', 'REGULARIZADA')
+                THEN v.has_adjustment
+                    AND abs(voucher_value_usd - sheet_value_usd) <= value_tolerance_frac * abs(sheet_value_usd)
+            WHEN i.sheet_code = 'PROVISIONAL' THEN false
+            ELSE voucher_value_usd <> 0 OR sheet_value_usd IS NULL
         END AS is_whole
     FROM vouched AS v
     FULL JOIN implied AS i
         ON v.kind = i.kind AND v.lot_key = i.lot_key AND v.is_synthetic = i.is_synthetic
         AND CASE WHEN v.kind = 'ORE_BETWEEN_COLLECTORS' THEN v.payer_key ELSE '-' END = i.sold_to
+    LEFT JOIN house.reference.match_rules AS r ON v.kind = r.match_code
     WHERE v.transfer_key IS NOT NULL OR (i.sheet_value_usd IS NOT NULL AND i.payee_key IS NOT NULL)
 ),
 valued AS (
@@ -321,20 +328,20 @@ SELECT
     v.kind AS kind_code,
     v.lot_key,
     v.payee_key,
-    payee_role(v.kind, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector, heaps.lot_key IS NOT NULL)
-        AS payee_role_code,
+    payee_role(v.kind, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector, payees.is_trader,
+        heaps.lot_key IS NOT NULL) AS payee_role_code,
     v.payer_key,
-    payer_role(v.kind, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector, heaps.lot_key IS NOT NULL)
-        AS payer_role_code,
+    payer_role(v.kind, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector, payers.is_trader,
+        heaps.lot_key IS NOT NULL) AS payer_role_code,
     v.invoicing_party_key, v.operator_key, v.reinfo_key, v.transfer_date,
     coalesce(v.first_date, v.expected_date) AS first_date,
     v.product_form_code, v.mass_wmt, v.mass_dmt, v.cu_pct, v.copper_g,
     v.value_usd::DECIMAL(18, 2) AS value_usd,
-    coalesce(v.value_pen, v.value_usd * rates.pen_per_usd)::DECIMAL(18, 2) AS value_pen,
+    coalesce(CASE WHEN is_whole THEN v.value_pen END, v.value_usd * rates.pen_per_usd)::DECIMAL(18, 2) AS value_pen,
     rates.pen_per_usd, rates.fx_series_code::series AS fx_series_code,
     (CASE WHEN is_whole THEN 'VOUCHER' ELSE 'SHEET' END)::evidence AS value_evidence_code,
     (NOT is_whole AND sheet_code = 'PROVISIONAL')
-    OR (v.kind IN ('CONCENTRATE', 'EXPORT') AND sheet_code IS NULL AND NOT has_adjustment) AS is_provisional,
+    OR (v.kind IN ('CONCENTRATE', 'EXPORT') AND sheet_code IS NULL AND NOT has_final) AS is_provisional,
     v.voucher_value_usd, v.sheet_value_usd,
     CASE WHEN is_whole AND sheet_code <> 'PROVISIONAL' THEN voucher_value_usd - sheet_value_usd END::DECIMAL(18, 2)
         AS difference_usd,
@@ -401,13 +408,11 @@ SELECT
     l.lot,
     key_of(v.kind_code, v.lot_key, v.payee_key, v.payer_key, v.is_synthetic) AS transfer_key,
     v.kind_code::kind AS kind_code, v.lot_key, v.payee_key,
-    payee_role(v.kind_code, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector,
-        heaps.lot_key IS NOT NULL)
-        AS payee_role_code,
+    payee_role(v.kind_code, v.payee_key, v.operator_key, payees.is_plant, payees.is_collector, payees.is_trader,
+        heaps.lot_key IS NOT NULL) AS payee_role_code,
     v.payer_key,
-    payer_role(v.kind_code, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector,
-        heaps.lot_key IS NOT NULL)
-        AS payer_role_code,
+    payer_role(v.kind_code, v.payer_key, v.operator_key, payers.is_plant, payers.is_collector, payers.is_trader,
+        heaps.lot_key IS NOT NULL) AS payer_role_code,
     v.invoicing_party_key, v.operator_key, v.reinfo_key, v.expected_date AS transfer_date,
     v.expected_date AS first_date,
     v.product_form_code::form AS product_form_code, v.mass_wmt, v.mass_dmt, v.cu_pct, v.copper_g::BIGINT AS copper_g,

@@ -105,7 +105,7 @@ def _vouched(folder: Path, lots: Lots) -> pd.DataFrame:
         folder, "intermediate.int_transfer__vouchers",
         ("kind_code", "part_code", "haul_key", "method_code", "issuer_key", "payer_key", "payee_key", "currency_code"),
         ("transfer_key", "document_key", "lot_key", "match_score", "issue_date", "net_amount", "value_usd",
-         "quantity_t", "is_synthetic"),
+         "quantity_t", "is_final", "is_synthetic"),
     )  # fmt: skip
     transfer, _ = pd.factorize(frame["transfer_key"])
     document = pc.rank(frame["document_key"].array.__arrow_array__()).to_numpy()
@@ -133,6 +133,7 @@ def _vouched(folder: Path, lots: Lots) -> pd.DataFrame:
         "payee_key": first["payee_key"], "payer_key": first["payer_key"], "is_synthetic": first["is_synthetic"],
         "sold_to": _sold_to(first),
         "voucher": sums["value_usd"].to_numpy(), "has_adjustment": by["is_adjusted"].any().to_numpy(),
+        "has_final": by["is_final"].any().to_numpy(),
         "first_date": by["issue_date"].min().to_numpy(), "last_date": by["issue_date"].max().to_numpy(),
         "voucher_count": by.size().to_numpy(), "invoice_key": first["document_key"].array,
         "invoicing_party_key": first["issuer_key"],
@@ -164,7 +165,7 @@ def _observed(folder: Path, lots: Lots, implied: pd.DataFrame) -> pd.DataFrame:
         **took(implied, i, "operator_key", "reinfo_key", "expected_date", "form", "wet_g", "dry_g", "cu_pct",
                "copper_g", "sheet_code", "sheet_id", "sheet", "ticket_id"),
         **took(vouched, v, "voucher", "value_pen", "first_date", "last_date", "invoice_key", "match_score",
-               "has_adjustment"),
+               "has_adjustment", "has_final"),
         "voucher_count": np.where(is_vouched, take(vouched["voucher_count"], v), 0).astype(np.int64),
         "method": np.where(is_vouched, take(vouched["method"], v), 0).astype(np.int64),
     })  # fmt: skip
@@ -173,12 +174,24 @@ def _observed(folder: Path, lots: Lots, implied: pd.DataFrame) -> pd.DataFrame:
     at_pit = is_vouched & (frame["kind_code"] == code("ORE_AT_PIT"))
     frame["operator_key"] = coalesce(frame["operator_key"], np.where(at_pit, frame["payee_key"], -1).astype(np.int32))
     frame["wet_g"] = coalesce(frame["wet_g"], np.where(at_pit, take(vouched["quantity_g"], v), np.nan))
-    on_sheet = frame["sheet_code"].isin(codes("PROVISIONAL", "FINAL", "REGULARIZADA"))
-    is_whole = is_vouched & (frame["has_adjustment"] | ~on_sheet)
+    is_whole = is_vouched & _is_whole(folder, frame)
     frame["value"] = np.where(is_whole, frame["voucher"], frame["sheet"])
     frame["transfer_date"] = np.where(is_whole, frame["last_date"], frame["expected_date"])
     frame = frame.assign(is_whole=is_whole)[known(frame["value"])].reset_index(drop=True)
     return _described(folder, lots, frame)
+
+
+def _is_whole(folder: Path, frame: pd.DataFrame) -> pd.Series:
+    rules = pq.read_table(folder / "inputs" / "reference.match_rules.parquet").to_pylist()
+    tolerances = {code(rule["match_code"]): float(rule["value_tolerance_frac"]) for rule in rules}
+    tolerance = frame["kind_code"].map(tolerances)
+    is_near = (frame["voucher"] - frame["sheet"]).abs() <= tolerance * frame["sheet"].abs()
+    settled = np.select(
+        [frame["sheet_code"].isin(codes("FINAL", "REGULARIZADA")), frame["sheet_code"] == code("PROVISIONAL")],
+        [frame["has_adjustment"] & is_near, False],
+        (frame["voucher"] != 0) | ~known(frame["sheet"]),
+    )
+    return frame["has_final"] | settled
 
 
 def _described(folder: Path, lots: Lots, frame: pd.DataFrame) -> pd.DataFrame:
@@ -186,13 +199,13 @@ def _described(folder: Path, lots: Lots, frame: pd.DataFrame) -> pd.DataFrame:
     frame = _with_deposits(folder, lots, frame)
     is_whole, kind = frame["is_whole"], frame["kind_code"]
     has_sheet, is_provisional = frame["sheet_code"] >= 0, frame["sheet_code"] == code("PROVISIONAL")
-    is_first = kind.isin(codes("CONCENTRATE", "EXPORT")) & ~has_sheet & ~frame["has_adjustment"]
+    is_first = kind.isin(codes("CONCENTRATE", "EXPORT")) & ~has_sheet & ~frame["has_final"]
     # whether a sheet is provisional is not known where there is none
     unknown = ~is_whole & ~has_sheet & ~is_first
     frame["is_provisional"] = pd.array((~is_whole & is_provisional) | is_first, dtype="boolean")
     frame.loc[unknown, "is_provisional"] = pd.NA
     in_pen = rounded(frame["value"], frame["pen_per_usd"], PPM)
-    frame["value_pen"] = coalesce(frame["value_pen"], in_pen)
+    frame["value_pen"] = coalesce(np.where(is_whole, frame["value_pen"], np.nan), in_pen)
     frame["evidence"] = np.where(is_whole, code("VOUCHER"), code("SHEET")).astype(np.int32)
     is_compared = is_whole & has_sheet & ~is_provisional
     frame["difference"] = np.where(is_compared, frame["voucher"] - frame["sheet"], np.nan)
@@ -227,7 +240,7 @@ def _with_roles(folder: Path, lots: Lots, frame: pd.DataFrame) -> pd.DataFrame:
     is_heap = frame["at"].isin(heaps[heaps >= 0])
     in_role = {
         role: set(zip(of["party_key"], of["is_synthetic"], strict=True))
-        for role in ("PLANT", "COLLECTOR")
+        for role in ("PLANT", "COLLECTOR", "TRADER")
         for of in [roles[roles["role_code"] == code(role)]]
     }
     parties = {
@@ -238,10 +251,12 @@ def _with_roles(folder: Path, lots: Lots, frame: pd.DataFrame) -> pd.DataFrame:
         party = frame[name.replace("_role", "_key")]
         member = np.where(party < 0, -1, 2 * party.astype(np.int64) + frame["is_synthetic"])
         is_own = (party == frame["operator_key"]) & (party >= 0)
-        is_plant, is_collector = (np.isin(member, parties[role]) for role in ("PLANT", "COLLECTOR"))
+        is_plant, is_collector, is_trader = (
+            np.isin(member, parties[role]) for role in ("PLANT", "COLLECTOR", "TRADER")
+        )
         kinds = [frame["kind_code"] == code(kind) for kind in by_kind]
-        chosen = [*codes(*by_kind.values()), *codes("OPERATOR", "PLANT", "COLLECTOR")]
-        found = np.select([*kinds, is_own, is_plant, is_collector | is_heap], chosen, code("OPERATOR"))
+        chosen = [*codes(*by_kind.values()), *codes("OPERATOR", "PLANT", "COLLECTOR", "TRADER")]
+        found = np.select([*kinds, is_own, is_plant, is_collector | is_heap, is_trader], chosen, code("OPERATOR"))
         frame[name] = found.astype(np.int32)
     return frame
 

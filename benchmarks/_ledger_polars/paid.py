@@ -73,6 +73,7 @@ def _observed(scan: Scan) -> pl.LazyFrame:
     joined = (
         vouched.with_columns(_buyer().alias("sold_to"))
         .join(implied, on=("kind_code", *LOT, "sold_to"), how="full", suffix="_implied")
+        .join(_tolerances(scan), on="kind_code", how="left")
         .filter(is_vouched | (c("sheet_cents").is_not_null() & c("payee_key_implied").is_not_null()))
         .with_columns(
             pl.coalesce("invoicing_party_key", "invoicing_party_key_implied", "payee_key_implied"),
@@ -81,7 +82,7 @@ def _observed(scan: Scan) -> pl.LazyFrame:
             pl.coalesce("wet_g", pl.when(at_pit).then(c("quantity_g"))).alias("wet_g"),
             *(pl.coalesce(name, f"{name}_implied") for name in both),
             c("voucher_count").fill_null(0),
-            c("has_adjustment").fill_null(False),
+            c("has_final").fill_null(False),
             _is_whole(is_vouched).alias("is_whole"),
         )
         .with_columns(
@@ -95,7 +96,7 @@ def _observed(scan: Scan) -> pl.LazyFrame:
     )
     key = pl.coalesce("transfer_key", _key())
     is_provisional = (~c("is_whole") & (c("sheet_code") == "PROVISIONAL")) | (
-        c("kind_code").is_in(["CONCENTRATE", "EXPORT"]) & c("sheet_code").is_null() & ~c("has_adjustment")
+        c("kind_code").is_in(["CONCENTRATE", "EXPORT"]) & c("sheet_code").is_null() & ~c("has_final")
     )
     in_pen = narrow(rounded(wide(c("value_cents")) * units("pen_per_usd"), 10**6))
     is_compared = c("is_whole") & (c("sheet_code") != "PROVISIONAL")
@@ -116,7 +117,7 @@ def _observed(scan: Scan) -> pl.LazyFrame:
             "invoicing_party_key", "operator_key", "reinfo_key", "transfer_date",
             pl.coalesce("first_date", "expected_date").alias("first_date"),
             "product_form_code", "wet_g", "dry_g", "cu_pct", "copper_g", "value_cents",
-            pl.coalesce("value_pen_cents", in_pen).alias("value_pen_cents"),
+            pl.coalesce(pl.when("is_whole").then(c("value_pen_cents")), in_pen).alias("value_pen_cents"),
             "pen_per_usd", "fx_series_code",
             pl.when("is_whole").then(pl.lit("VOUCHER")).otherwise(pl.lit("SHEET")).alias("value_evidence_code"),
             is_provisional.alias("is_provisional"),
@@ -148,6 +149,7 @@ def _vouched(scan: Scan) -> pl.LazyFrame:
             c("lot_key", "payee_key", "payer_key", "is_synthetic").first(),
             total(units("value_usd")).alias("voucher_cents"),
             (c("part_code") == "ADJUSTMENT").any().alias("has_adjustment"),
+            c("is_final").any().alias("has_final"),
             c("issue_date").min().alias("first_date"),
             c("issue_date").max().alias("last_date"),
             pl.len().cast(pl.Int64).alias("voucher_count"),
@@ -167,9 +169,24 @@ def _buyer() -> pl.Expr:
     return pl.when(c("kind_code") == "ORE_BETWEEN_COLLECTORS").then(c("payer_key")).otherwise(pl.lit("-"))
 
 
+def _tolerances(scan: Scan) -> pl.LazyFrame:
+    return (
+        scan("reference.match_rules")
+        .select(c("match_code").cast(KIND, strict=False).alias("kind_code"), c("value_tolerance_frac").cast(pl.Float64))
+        .filter(c("kind_code").is_not_null())
+    )
+
+
 def _is_whole(is_vouched: pl.Expr) -> pl.Expr:
-    on_sheet = c("sheet_code").is_in(["PROVISIONAL", "FINAL", "REGULARIZADA"])
-    return pl.when(~is_vouched).then(False).when("has_adjustment").then(True).when(on_sheet).then(False).otherwise(True)
+    difference = (c("voucher_cents") - c("sheet_cents")).abs()
+    is_near = difference <= c("value_tolerance_frac") * c("sheet_cents").abs()
+    return (
+        pl.when(~is_vouched).then(False)
+        .when("has_final").then(True)
+        .when(c("sheet_code").is_in(["FINAL", "REGULARIZADA"])).then(c("has_adjustment") & is_near)
+        .when(c("sheet_code") == "PROVISIONAL").then(False)
+        .otherwise((c("voucher_cents") != 0) | c("sheet_cents").is_null())
+    )  # fmt: skip
 
 
 def _carriers(scan: Scan) -> pl.LazyFrame:
@@ -259,6 +276,7 @@ def _with_roles(scan: Scan, transfers: pl.LazyFrame) -> pl.LazyFrame:
         .agg(
             (c("role_code") == "PLANT").any().alias("is_plant"),
             (c("role_code") == "COLLECTOR").any().alias("is_collector"),
+            (c("role_code") == "TRADER").any().alias("is_trader"),
         )
     )
     heaps = (
@@ -269,9 +287,8 @@ def _with_roles(scan: Scan, transfers: pl.LazyFrame) -> pl.LazyFrame:
     )
     rows = transfers.join(heaps, on=LOT, how="left")
     for end in ("payee", "payer"):
-        of_end = roles.rename(
-            {"party_key": f"{end}_key", "is_plant": f"{end}_is_plant", "is_collector": f"{end}_is_collector"}
-        )
+        told = ("is_plant", "is_collector", "is_trader")
+        of_end = roles.rename({"party_key": f"{end}_key", **{name: f"{end}_{name}" for name in told}})
         rows = rows.join(of_end, on=(f"{end}_key", "is_synthetic"), how="left")
     return rows.with_columns(
         _role("payee", {
@@ -293,6 +310,7 @@ def _role(end: str, by_kind: dict[str, str]) -> pl.Expr:
         pl.when(c(f"{end}_key") == c("operator_key")).then(pl.lit("OPERATOR", dtype=LINK))
         .when(f"{end}_is_plant").then(pl.lit("PLANT", dtype=LINK))
         .when(c(f"{end}_is_collector") | c("is_heap")).then(pl.lit("COLLECTOR", dtype=LINK))
+        .when(f"{end}_is_trader").then(pl.lit("TRADER", dtype=LINK))
         .otherwise(pl.lit("OPERATOR", dtype=LINK))
     )  # fmt: skip
     return pl.coalesce(given, owner).alias(f"{end}_role_code")

@@ -72,14 +72,15 @@
 {%- endmacro %}
 
 {#
-  What the owner of a lot is: a plant by its campaigns, a collector by his heaps (of a lot that was mixed in one, also where the
-  papers show his biller alone), else the operator himself.
+  What the owner of a lot is: its operator; a plant by its campaigns, a collector by his heaps (of a lot that was mixed in one, also
+  where the papers show his biller alone), a trader by his exports and purchases; else an operator too.
 #}
 {% macro owner_role(party, roles) -%}
     case
         when {{ party }} = valued.operator_key then 'OPERATOR'
         when {{ roles }}.is_plant then 'PLANT'
         when {{ roles }}.is_collector or heaps.lot_key is not null then 'COLLECTOR'
+        when {{ roles }}.is_trader then 'TRADER'
         else 'OPERATOR'
     end
 {%- endmacro %}
@@ -89,14 +90,15 @@
     case {{ method_code }} when 'SCORED' then 3 when 'NAMED' then 2 else 1 end
 {%- endmacro %}
 
-{# CTE `roles`: which parties are plants, which collectors. #}
+{# CTE `roles`: which parties are plants, collectors, traders. #}
 {% macro roles_cte() -%}
 roles as (
     select
         party_key,
         is_synthetic,
         max(case when role_code = 'PLANT' then 1 else 0 end) = 1 as is_plant,
-        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector
+        max(case when role_code = 'COLLECTOR' then 1 else 0 end) = 1 as is_collector,
+        max(case when role_code = 'TRADER' then 1 else 0 end) = 1 as is_trader
     from {{ ref('int_party__roles') }}
     group by party_key, is_synthetic
 )

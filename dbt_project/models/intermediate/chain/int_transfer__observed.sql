@@ -1,7 +1,8 @@
 -- Every change of owner and paid service that a voucher or a sheet shows: one row per kind, lot, payee and payer. A
 -- sale that is invoiced provisionally and then finally is one row with its final value. The vouchers' sum holds, but
--- where they are only a first part (a provisional sheet and no final voucher, or a final sheet whose voucher is not
--- there) the sheet does; where both are whole and differ, difference_usd says by how much.
+-- the sheet does where they are only a part (a provisional sheet and no final voucher; a final sheet that no final
+-- voucher settles and whose value they do not come to, within match_rules' tolerance) or have annulled one another;
+-- where both are whole and differ, difference_usd says by how much.
 with repeated as (
     select transfer_key
     from {{ ref('int_transfer__vouchers') }}
@@ -42,6 +43,7 @@ later as (
         transfer_key,
         sum(value_usd) as value_usd,
         max(case when part_code = 'ADJUSTMENT' then 1 else 0 end) = 1 as has_adjustment,
+        max(case when is_final then 1 else 0 end) = 1 as has_final,
         min(issue_date) as first_date,
         max(issue_date) as last_date,
         count(*) as voucher_count,
@@ -66,6 +68,7 @@ vouched as (
         firsts.is_synthetic,
         firsts.value_usd + coalesce(later.value_usd, 0) as voucher_value_usd,
         firsts.part_code = 'ADJUSTMENT' or coalesce(later.has_adjustment, false) as has_adjustment,
+        firsts.is_final or coalesce(later.has_final, false) as has_final,
         least(firsts.issue_date, later.first_date) as first_date,
         greatest(firsts.issue_date, later.last_date) as last_date,
         1 + coalesce(later.voucher_count, 0) as voucher_count,
@@ -129,13 +132,18 @@ joined as (
         coalesce(vouched.voucher_count, 0) as voucher_count,
         vouched.match_score,
         vouched.method_rank,
-        coalesce(vouched.has_adjustment, false) as has_adjustment,
-        -- A first part of what is owed: the sheet knows the whole.
+        coalesce(vouched.has_final, false) as has_final,
         case
             when vouched.transfer_key is null then false
-            when vouched.has_adjustment then true
-            when implied.sheet_code in ('PROVISIONAL', 'FINAL', 'REGULARIZADA') then false
-            else true
+            when vouched.has_final then true
+            -- Notes may make a first part the whole.
+            when implied.sheet_code in ('FINAL', 'REGULARIZADA')
+                then
+                    vouched.has_adjustment
+                    and abs(vouched.voucher_value_usd - implied.sheet_value_usd)
+                    <= rules.value_tolerance_frac * abs(implied.sheet_value_usd)
+            when implied.sheet_code = 'PROVISIONAL' then false
+            else vouched.voucher_value_usd <> 0 or implied.sheet_value_usd is null
         end as vouchers_are_whole
     from vouched
     full join implied
@@ -145,6 +153,7 @@ joined as (
             and vouched.is_synthetic = implied.is_synthetic
             and case when vouched.kind_code = 'ORE_BETWEEN_COLLECTORS' then vouched.payer_key else '-' end
             = implied.sold_to
+    left join {{ ref('match_rules') }} as rules on vouched.kind_code = rules.match_code
     where
         vouched.transfer_key is not null
         or (implied.sheet_value_usd is not null and implied.payee_key is not null)
@@ -157,7 +166,7 @@ valued as (
         case when vouchers_are_whole then 'VOUCHER' else 'SHEET' end as value_evidence_code,
         -- A product is invoiced provisionally first; without its sheets the first voucher may not be the last one.
         (not vouchers_are_whole and sheet_code = 'PROVISIONAL')
-        or (kind_code in ('CONCENTRATE', 'EXPORT') and sheet_code is null and not has_adjustment) as is_provisional,
+        or (kind_code in ('CONCENTRATE', 'EXPORT') and sheet_code is null and not has_final) as is_provisional,
         -- As a key, since a condition on the left side of an outer join would compare every row with every sheet.
         case when kind_code in ('ORE_AT_PLANT', 'CONCENTRATE') then payer_key end as sheet_buyer_key,
         case
@@ -199,7 +208,11 @@ select
     cast(valued.cu_pct as decimal(8, 4)) as cu_pct,
     cast(valued.copper_g as bigint) as copper_g,
     cast(valued.value_usd as decimal(18, 2)) as value_usd,
-    cast(coalesce(valued.value_pen, valued.value_usd * rates.pen_per_usd) as decimal(18, 2)) as value_pen,
+    cast(
+        coalesce(
+            case when valued.vouchers_are_whole then valued.value_pen end, valued.value_usd * rates.pen_per_usd
+        ) as decimal(18, 2)
+    ) as value_pen,
     rates.pen_per_usd,
     rates.fx_series_code,
     valued.value_evidence_code,

@@ -9,7 +9,7 @@ with implied as (
         payee_key,
         invoicing_party_key
     from {{ ref('int_transfer__implied') }}
-    where kind_code in ('ORE_AT_PLANT', 'CONCENTRATE')
+    where kind_code in ('ORE_AT_PIT', 'ORE_AT_PLANT', 'CONCENTRATE')
 ),
 
 vouchers as (
@@ -17,6 +17,7 @@ vouchers as (
         matched.document_key,
         matched.kind_code,
         matched.part_code,
+        documents.is_final,
         matched.lot_key,
         matched.haul_key,
         matched.method_code,
@@ -43,7 +44,8 @@ paid as (
     select
         vouchers.*,
         case
-            when vouchers.seller_key = implied.invoicing_party_key then implied.payee_key
+            when vouchers.seller_key = implied.invoicing_party_key
+                then coalesce(implied.payee_key, vouchers.seller_key)
             else vouchers.seller_key
         end as payee_key
     from vouchers
