@@ -38,6 +38,11 @@ INTERMEDIATE = (
     "int_transfer__observed", "int_transfer__expected",
 )  # fmt: skip
 SEEDS = ("document_patterns", "lot_code_patterns", "match_rules", "ref_price_rule", "ref_receipt_outcome")
+#: What is told of a payment, but for its papers.
+TOLD = (
+    "kind_code", "lot_key", "payee_key", "payer_key", "value_usd", "value_pen", "is_provisional", "difference_usd",
+    "voucher_count",
+)  # fmt: skip
 #: Transfers are told apart by what is paid, for which lot, to whom and by whom.
 SIDES = ["kind", "lot_id", "payee", "payer"]
 
@@ -454,6 +459,63 @@ def test_the_order_of_rows_changes_nothing(models, sector, chain):
     query = "SELECT * FROM intermediate.int_transfer__observed ORDER BY transfer_key"
     again = built(models, sector, order="ORDER BY md5(CAST(_row_number AS VARCHAR))")
     assert _frame(again, query).equals(_frame(chain, query))
+
+
+#: Other papers that say the same of what was paid.
+SAYING_THE_SAME = {
+    "another plant weighs every load on its way": """
+        INSERT INTO raw.partner_weigh_tickets__tickets
+        SELECT tickets.* REPLACE (
+            CASE WHEN weighing_party_key = one_key THEN other_key ELSE one_key END AS weighing_party_key,
+            'W' || ticket_id AS ticket_id, weighed_in_at - INTERVAL 1 DAY AS weighed_in_at,
+            NULL AS sender_waybill_key, NULL AS carrier_waybill_key
+        )
+        FROM raw.partner_weigh_tickets__tickets AS tickets, (
+            SELECT min(plant_key) AS one_key, max(plant_key) AS other_key
+            FROM raw.partner_campaigns__lines WHERE contract_kind_code = 'COMPRA'
+        ) AS plants
+        WHERE lot_id LIKE 'L%'
+    """,
+    "plants weigh their concentrate when it leaves": """
+        INSERT INTO raw.partner_weigh_tickets__tickets
+        SELECT tickets.* REPLACE (
+            supplier_key AS weighing_party_key, 'W' || ticket_id AS ticket_id,
+            weighed_in_at - INTERVAL 1 DAY AS weighed_in_at
+        )
+        FROM raw.partner_weigh_tickets__tickets AS tickets
+        WHERE lot_id LIKE 'K%'
+    """,
+    "credit notes name their voucher alone": """
+        UPDATE raw.sunat_documents__lines SET item_description = 'AJUSTE'
+        WHERE document_key IN (
+            SELECT document_key FROM raw.sunat_documents__documents WHERE document_type_code = '07'
+        )
+    """,
+    "invoices are refused and issued again": """
+        INSERT INTO raw.sunat_documents__receipts BY NAME
+        SELECT
+            document_key, 'R' || document_id_sunat AS receipt_id_sunat, '2335' AS response_code,
+            issue_date AS response_date, _landing_sha256, _source_as_of, _row_number, _is_synthetic
+        FROM raw.sunat_documents__documents WHERE document_type_code = '01' AND document_id_sunat LIKE '%-1';
+        INSERT INTO raw.sunat_documents__lines
+        SELECT lines.* REPLACE (md5(document_key) AS document_key)
+        FROM raw.sunat_documents__lines AS lines JOIN raw.sunat_documents__receipts USING (document_key);
+        INSERT INTO raw.sunat_documents__documents
+        SELECT documents.* REPLACE (md5(document_key) AS document_key)
+        FROM raw.sunat_documents__documents AS documents JOIN raw.sunat_documents__receipts USING (document_key)
+    """,
+}
+
+
+@pytest.mark.parametrize("change", SAYING_THE_SAME.values(), ids=SAYING_THE_SAME)
+def test_other_papers_that_say_the_same_change_no_payment(models, sector, chain, change):
+    query = (
+        f"SELECT {', '.join(TOLD)} FROM intermediate.int_transfer__observed "
+        "UNION ALL SELECT kind_code, lot_key, payee_key, payer_key, NULL, NULL, NULL, NULL, NULL "
+        "FROM intermediate.int_transfer__expected WHERE NOT is_observed ORDER BY ALL"
+    )
+    other = built(models, sector, change=change)
+    assert _frame(other, query).equals(_frame(chain, query))
 
 
 def test_a_sheet_holds_where_its_voucher_is_not_there(models, sector):

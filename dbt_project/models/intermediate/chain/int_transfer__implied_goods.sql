@@ -312,8 +312,9 @@ bought_once as (
                         when bought.settlement_id is not null then 1
                         when buyers.lot_key is not null then 2
                         when fed_by.lot_key is not null then 3
-                        when bought.source_code = 'TICKET' then 4
-                        else 5
+                        when bought.transfer_reason_code in ('01', '02', '03', '14') then 4
+                        when bought.source_code = 'TICKET' then 5
+                        else 6
                     end,
                     coalesce(bought.settlement_date, bought.arrived_date) desc,
                     bought.plant_key asc
@@ -330,10 +331,6 @@ bought_once as (
                 bought.plant_key = fed_by.plant_key
                 and bought.lot_key = fed_by.lot_key
                 and bought.is_synthetic = fed_by.is_synthetic
-        left join tolled on bought.lot_key = tolled.lot_key and bought.is_synthetic = tolled.is_synthetic
-        where
-            bought.settlement_id is not null
-            or (tolled.lot_key is null and coalesce(bought.transfer_reason_code, '01') in ('01', '02', '03', '14'))
     ) as ranked_sales
     where choice = 1
 )
@@ -370,7 +367,11 @@ select
     end as why_code,
     bought.is_synthetic
 from bought_once as bought
+left join tolled on bought.lot_key = tolled.lot_key and bought.is_synthetic = tolled.is_synthetic
 left join fed on bought.lot_key = fed.lot_key and bought.is_synthetic = fed.is_synthetic
+where
+    bought.settlement_id is not null
+    or (tolled.lot_key is null and coalesce(bought.transfer_reason_code, '01') in ('01', '02', '03', '14'))
 
 union all
 
