@@ -1,9 +1,8 @@
 -- The lot of every document of the chain that its own text or a reference tells: one row per document, lot_key null
 -- where nothing does. NAMED, in its own lines; KEY, by the sheet or the campaign that names it, by the ticket or
 -- another document of its haul, or by the voucher that it corrects, or that corrects it or deducts it as an advance. A
--- document about several lots,
--- or about goods and a service, has no lot and is told why (several_code): whole on one of them it would count there
--- what the others' papers count too.
+-- document about several lots, or about goods and a service, has no lot and is told why (several_code): whole on one of
+-- them it would count there what the others' papers count too.
 with documents as (
     select
         document_key,

@@ -6,6 +6,7 @@ with classified as (
         kind_code,
         part_code,
         lot_key,
+        names_several_lots,
         is_synthetic
     from {{ ref('int_document__classified') }}
     where part_code not in ('OTHER', 'REFUSED')
@@ -37,6 +38,7 @@ select
     classified.document_key,
     classified.kind_code,
     classified.lot_key,
+    classified.names_several_lots,
     case
         when classified.kind_code = 'WAYBILL_SENDER' then classified.document_key
         else coalesce(own.haul_key, named.sender_waybill_key, carried.haul_key)
