@@ -18,7 +18,7 @@ with used as (
     union
     select exporter_key as party_key, lot_id, is_synthetic
     from {{ ref('stg_partner_exports__lines') }}
-    where is_current
+    where is_current and lot_id is not null
 )
 
 select used.party_key, used.lot_id, count(codes.lot_key) as codes_found

@@ -64,19 +64,13 @@ provisional as (
 
     select
         'EXPORT' as kind_code,
-        codes.lot_key,
+        lot_key,
         'PROVISIONAL' as base_code,
         1 as preference,
-        cast(sum(lines.fob_usd) as decimal(18, 2)) as value_usd,
-        lines.is_synthetic
-    from {{ ref('stg_partner_exports__lines') }} as lines
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            lines.exporter_key = codes.party_key
-            and lines.lot_id = codes.lot_id
-            and lines.is_synthetic = codes.is_synthetic
-    where lines.is_current and lines.version_code = 'PROVISIONAL'
-    group by codes.lot_key, lines.is_synthetic
+        provisional_fob_usd as value_usd,
+        is_synthetic
+    from {{ ref('int_export__lots') }}
+    where provisional_fob_usd is not null
 
     union all
 

@@ -116,20 +116,15 @@ papers as (
     select
         'DECLARATION' as evidence_code,
         'EXPORT' as kind_code,
-        codes.lot_key,
+        lot_key,
         null as payer_key,
         'partner_exports__lines' as source_table,
-        exports.declaration_id as paper_id,
-        exports.landing_sha256,
-        exports.row_number,
-        exports.is_synthetic
-    from {{ ref('stg_partner_exports__lines') }} as exports
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            exports.exporter_key = codes.party_key
-            and exports.lot_id = codes.lot_id
-            and exports.is_synthetic = codes.is_synthetic
-    where exports.is_current
+        declaration_id as paper_id,
+        landing_sha256,
+        row_number,
+        is_synthetic
+    from {{ ref('int_export__lines') }}
+    where lot_key is not null
 
     union all
 

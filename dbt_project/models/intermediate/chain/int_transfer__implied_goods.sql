@@ -96,40 +96,8 @@ sheets as (
     select * from {{ ref('int_settlement__sales') }}
 ),
 
-declared as (
-    select
-        exports.exporter_key,
-        codes.lot_key,
-        exports.is_synthetic,
-        exports.version_code,
-        exports.declaration_id,
-        exports.declaration_date,
-        exports.shipped_date,
-        exports.product_form_code,
-        exports.net_wmt,
-        exports.net_dmt,
-        exports.cu_pct,
-        exports.fob_usd,
-        row_number() over (
-            partition by codes.lot_key, exports.is_synthetic
-            order by case exports.version_code when 'REGULARIZADA' then 2 else 1 end desc, exports.declaration_date desc
-        ) as choice,
-        first_value(exports.fob_usd) over (
-            partition by codes.lot_key, exports.is_synthetic
-            order by case exports.version_code when 'REGULARIZADA' then 2 else 1 end, exports.declaration_date
-        ) as first_fob_usd
-    from {{ ref('stg_partner_exports__lines') }} as exports
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            exports.exporter_key = codes.party_key
-            and exports.lot_id = codes.lot_id
-            and exports.is_synthetic = codes.is_synthetic
-    where exports.is_current
-),
-
 exported as (
-    select * from declared
-    where choice = 1
+    select * from {{ ref('int_export__lots') }}
 ),
 
 product_sheets as (
@@ -450,7 +418,7 @@ select
     ) as cu_pct,
     case
         when sheets.cu_pct is not null then cast(round(sheets.settled_dmt * sheets.cu_pct * 10000) as bigint)
-        else coalesce(made.copper_g, cast(round(exported.net_dmt * exported.cu_pct * 10000) as bigint))
+        else coalesce(made.copper_g, exported.copper_g)
     end as copper_g,
     coalesce(sheets.first_date, ports.arrived_date) as match_date,
     sheets.first_voucher_usd as match_value_usd,
@@ -491,7 +459,7 @@ select
         exported.cu_pct, sheets.cu_pct, cast(made.copper_g * 0.0001 / nullif(made.mass_dmt, 0) as decimal(8, 4))
     ) as cu_pct,
     case
-        when exported.cu_pct is not null then cast(round(exported.net_dmt * exported.cu_pct * 10000) as bigint)
+        when exported.copper_g is not null then exported.copper_g
         when sheets.cu_pct is not null then cast(round(sheets.settled_dmt * sheets.cu_pct * 10000) as bigint)
         else made.copper_g
     end as copper_g,

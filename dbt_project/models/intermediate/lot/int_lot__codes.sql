@@ -65,7 +65,7 @@ used as (
         lot_id,
         is_synthetic
     from {{ ref('stg_partner_exports__lines') }}
-    where is_current
+    where is_current and lot_id is not null
 ),
 
 told as (

@@ -51,25 +51,16 @@ sheets as (
 
 declarations as (
     select
-        codes.lot_key,
-        case
-            when lines.version_code = 'PROVISIONAL' then 'EXPORTED_PROVISIONAL' else 'EXPORTED'
-        end as evidence_code,
-        min(lines.shipped_date) as first_date,
+        lot_key,
+        case version_code when 'PROVISIONAL' then 'EXPORTED_PROVISIONAL' else 'EXPORTED' end as evidence_code,
+        shipped_date as first_date,
         {{ told_of_lot({
-            'product_form_code': 'min(lines.product_form_code)', 'mass_wmt': 'sum(lines.net_wmt)',
-            'mass_dmt': 'sum(lines.net_dmt)', 'copper_g': 'round(sum(lines.net_dmt * lines.cu_pct) * 10000)',
+            'product_form_code': 'product_form_code', 'mass_wmt': 'net_wmt', 'mass_dmt': 'net_dmt',
+            'copper_g': 'copper_g',
         }) }},
         1 as nth,
-        lines.is_synthetic
-    from {{ ref('stg_partner_exports__lines') }} as lines
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            lines.exporter_key = codes.party_key
-            and lines.lot_id = codes.lot_id
-            and lines.is_synthetic = codes.is_synthetic
-    where lines.is_current
-    group by codes.lot_key, lines.version_code, lines.is_synthetic
+        is_synthetic
+    from {{ ref('int_export__lots') }}
 ),
 
 -- On the scale where it was weighed first; others weighed it again.
