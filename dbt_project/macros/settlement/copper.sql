@@ -1,13 +1,15 @@
 {#
   Payable grade, percent of dry mass. ESTANDAR, the contracts' rule: the lesser of grade x payable and grade - deduction
   (C3); the deduction binds below the grade d / (1 - p). SECUENCIAL, as Peruvian plants' sheets have it: grade x payable,
-  and then the deduction off it too. Never below zero.
+  and then the deduction off it too. Never below zero. No deduction is none; without the payable share there is no
+  payable grade.
 #}
 {% macro payable_cu_pct(cu_pct, payable_pct, deduction_pct, rule_code) -%}
+    {%- set share = real(cu_pct) ~ ' * ' ~ payable_pct ~ ' / 100' -%}
     {{ fixed(
-        "greatest(case " ~ rule_code
-        ~ " when 'SECUENCIAL' then " ~ real(cu_pct) ~ " * " ~ payable_pct ~ " / 100 - " ~ deduction_pct
-        ~ " else least(" ~ real(cu_pct) ~ " * " ~ payable_pct ~ " / 100, " ~ cu_pct ~ " - " ~ deduction_pct ~ ") end, 0)"
+        'case when ' ~ payable_pct ~ ' is null then null else greatest(case ' ~ rule_code
+        ~ " when 'SECUENCIAL' then " ~ share ~ ' - coalesce(' ~ deduction_pct ~ ', 0)'
+        ~ ' else least(' ~ share ~ ', ' ~ cu_pct ~ ' - coalesce(' ~ deduction_pct ~ ', 0)) end, 0) end'
     ) }}
 {%- endmacro %}
 

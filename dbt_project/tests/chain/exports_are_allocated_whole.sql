@@ -18,12 +18,11 @@ with {% for name, model in told.items() -%}
 
 select
     exported.is_synthetic,
-    exported.metal_cents,
-    allocated.metal_cents as allocated_cents
+    exported.port_copper_g,
+    allocated.port_copper_g as allocated_g
 from exported
 left join allocated on exported.is_synthetic = allocated.is_synthetic
 where
-    allocated.metal_cents is null
     {% for measure in measures -%}
-        or exported.{{ measure }} <> allocated.{{ measure }}
+        {{ 'or ' if not loop.first }}exported.{{ measure }} is distinct from allocated.{{ measure }}
     {% endfor %}

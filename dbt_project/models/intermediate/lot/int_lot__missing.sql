@@ -1,7 +1,8 @@
 -- What the papers of an origin lot lack, one row for each thing: first what breaks the bridge from LME to FOB, then
 -- the payments that had to be imputed. A load that a collector sells, sends or pays for was bought of somebody, so as
 -- an origin it lacks its mixing sheet; a product, tailings or copper that a campaign won and was never fed lack what
--- was fed. Lots whose campaign does not add up lack a balance, whatever else is there.
+-- was fed. Lots whose campaign does not add up lack a balance, whatever else is there; lots whose export declaration
+-- tells no payable share or no price lack its terms.
 with collected as (
     select distinct
         lot_key,
@@ -42,6 +43,15 @@ select
     'NO_BALANCE' as missing_code,
     is_synthetic
 from {{ ref('int_lot__unbalanced') }}
+
+union all
+
+select
+    origin_lot_key as lot_key,
+    'NO_TERMS' as missing_code,
+    is_synthetic
+from {{ ref('int_lot__exports_allocated') }}
+where not has_terms
 
 union all
 

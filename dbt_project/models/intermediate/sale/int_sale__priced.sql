@@ -101,10 +101,7 @@ joined as (
 products as (
     select
         *,
-        case
-            when payable_pct is not null
-                then {{ payable_cu_pct('product_cu_pct', 'payable_pct', 'deduction_pct', "'ESTANDAR'") }}
-        end as payable_cu_pct,
+        {{ payable_cu_pct('product_cu_pct', 'payable_pct', 'deduction_pct', "'ESTANDAR'") }} as payable_cu_pct,
         case
             when product_cu_pct > 0 then {{ mass_pull_frac('cu_pct', 'recovery_frac', 'product_cu_pct') }}
         end as mass_pull_frac

@@ -1,7 +1,9 @@
--- From the LME value of an origin lot's copper to what was paid abroad for it. Steps are differences of copper valued
--- at the reference price, so the bridge closes to the cent on every lot (a test): LME contained = FOB + metallurgical
--- loss + assay difference + payability loss + TC/RC + penalties - credits   - effect of the quotational period -
--- unexplained + what the papers do not follow to an export.
+-- From the LME value of an origin lot's copper to what was paid abroad for it: LME contained = FOB + metallurgical loss
+-- + assay difference + payability loss + TC/RC + penalties - credits - effect of the quotational period - unexplained +
+-- what the papers do not follow to an export. Steps are differences of copper valued at the reference price and
+-- unexplained_usd is the rest, so that holds on every lot; what can fail is tested. Of a lot whose declaration does not
+-- tell its terms, the steps from payability to the quotational period are empty, and what FOB is below the copper's
+-- value is not explained.
 with exports as (
     select * from {{ ref('int_transfer__lots_allocated') }}
     where kind_code = 'EXPORT'
@@ -39,11 +41,12 @@ joined as (
         exported.is_final,
         origins.exported_g + origins.at_pit_g + origins.at_plant_g + origins.in_store_g as won_g,
         coalesce(exported.port_copper_g, 0) as port_g,
-        coalesce(exported.payable_copper_g, 0) as payable_g,
-        coalesce(exported.metal_cents, 0) as metal_cents,
-        coalesce(exported.tc_rc_cents, 0) as tc_rc_cents,
-        coalesce(exported.penalties_cents, 0) as penalties_cents,
-        coalesce(exported.credits_cents, 0) as credits_cents,
+        {% for told, name in {
+            'payable_copper_g': 'payable_g', 'metal_cents': 'metal_cents', 'tc_rc_cents': 'tc_rc_cents',
+            'penalties_cents': 'penalties_cents', 'credits_cents': 'credits_cents'
+        }.items() -%}
+            case when coalesce(exported.has_terms, true) then coalesce(exported.{{ told }}, 0) end as {{ name }},
+        {% endfor -%}
         coalesce(fob.fob_cents, 0) as fob_cents,
         coalesce(fob.fob_imputed_cents, 0) as fob_imputed_cents,
         coalesce(fob.fob_low_cents, 0) as fob_low_cents,
@@ -95,7 +98,9 @@ select
     {{ usd_of('penalties_cents') }} as penalties_usd,
     {{ usd_of('credits_cents') }} as credits_usd,
     {{ usd_of('metal_cents - payable_cents') }} as qp_effect_usd,
-    {{ usd_of('fob_cents - metal_cents + tc_rc_cents + penalties_cents - credits_cents') }} as unexplained_usd,
+    {{ usd_of(
+        'fob_cents - coalesce(metal_cents - tc_rc_cents - penalties_cents + credits_cents, port_cents, 0)'
+    ) }} as unexplained_usd,
     {{ usd_of('fob_cents') }} as fob_usd,
     {{ usd_of('won_cents - exported_cents') }} as not_followed_usd,
     {{ usd_of('fob_imputed_cents') }} as fob_imputed_usd,
