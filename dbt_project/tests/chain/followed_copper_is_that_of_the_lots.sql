@@ -1,4 +1,5 @@
--- To the gram: the origins' copper in exported lots, and where whole lots end, is the copper of those lots.
+-- To the gram: the origins' copper in exported lots, and where whole lots end, is the copper of those lots; and no
+-- origin has more copper there than it has at all.
 with origins as (
     select
         sum(exported_g) as exported_g,
@@ -41,7 +42,7 @@ from origins
 full join ends on origins.is_synthetic = ends.is_synthetic
 left join parts on ends.is_synthetic = parts.is_synthetic
 where
-    coalesce(origins.exported_g, 0) <> coalesce(ends.exported_g, 0)
+    coalesce(ends.exported_g, 0) - coalesce(origins.exported_g, 0) not between 0 and coalesce(parts.part_count, 0)
     or coalesce(ends.at_pit_g, 0) - coalesce(origins.at_pit_g, 0) not between 0 and coalesce(parts.part_count, 0)
     or coalesce(ends.at_plant_g, 0) - coalesce(origins.at_plant_g, 0) not between 0 and coalesce(parts.part_count, 0)
     or coalesce(ends.in_store_g, 0) - coalesce(origins.in_store_g, 0) not between 0 and coalesce(parts.part_count, 0)

@@ -1,7 +1,8 @@
--- Where the papers lose sight of copper: lots of which something went into no other one. EXPORTED where there is an
--- export declaration, else the kind of lot at which it ends: PIT, LOAD, PRODUCT. left_g is how much of the lot's
--- copper ends there: all, or what the lots that it went into do not have, if that is more than scales and assays
--- differ by. Tailings are an end of their own and not told here.
+-- Where the papers lose sight of copper: lots of which something went into no other one. EXPORTED, what an export
+-- declaration says of it; else, the kind of lot at which it ends: PIT, LOAD, PRODUCT. left_g is how much of the lot's
+-- copper ends there: what the lots that it went into do not have, if that is more than scales and assays differ by. Of
+-- an exported lot it is what did not go on; where the declaration has less of that by more than they differ by, what is
+-- declared, and the rest is still in the store. Tailings are an end of their own and not told here.
 with onward as (
     select
         from_lot_key as lot_key,
@@ -21,19 +22,14 @@ shared as (
     group by lot_key, is_synthetic
 ),
 
-ended as (
+held as (
     select
         lots.lot_key,
-        case
-            when exported.lot_key is not null then 'EXPORTED'
-            when lots.lot_kind_code in ('PIT', 'LOAD') then lots.lot_kind_code
-            else 'PRODUCT'
-        end as end_code,
+        lots.lot_kind_code,
+        exported.lot_key is not null as is_exported,
         coalesce(shared.copper_g, 0) as copper_g,
-        case
-            when exported.lot_key is null and onward.lot_key is not null then shared.copper_g - onward.copper_g
-            else coalesce(shared.copper_g, 0)
-        end as left_g,
+        {{ not_below_zero('coalesce(shared.copper_g, 0) - coalesce(onward.copper_g, 0)') }} as left_g,
+        exported.port_copper_g,
         lots.is_synthetic
     from {{ ref('int_lot__measures') }} as lots
     left join {{ ref('int_export__lots_valued') }} as exported
@@ -49,6 +45,42 @@ ended as (
             or onward.lot_key is null
             or onward.copper_g < shared.copper_g * (1 - {{ imputation_rule('LEFT_OVER_FRAC') }})
         )
+),
+
+declared as (
+    select
+        *,
+        case
+            when not is_exported then 0
+            when port_copper_g < left_g * (1 - {{ imputation_rule('LEFT_OVER_FRAC') }}) then port_copper_g
+            else left_g
+        end as exported_g
+    from held
+),
+
+ended as (
+    select
+        lot_key,
+        'EXPORTED' as end_code,
+        copper_g,
+        exported_g as left_g,
+        is_synthetic
+    from declared
+    where is_exported
+
+    union all
+
+    select
+        lot_key,
+        case
+            when not is_exported and lot_kind_code in ('PIT', 'LOAD') then lot_kind_code
+            else 'PRODUCT'
+        end as end_code,
+        copper_g,
+        left_g - exported_g as left_g,
+        is_synthetic
+    from declared
+    where not is_exported or exported_g < left_g
 )
 
 select
