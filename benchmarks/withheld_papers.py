@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -34,7 +34,7 @@ PAPERS = DOCUMENTS | {
     "stg_partner_contracts__contracts": ("contract_id",),
 }
 MARGINS, BRIDGE = "fct_lot_link_margin", "fct_lot_value_bridge"
-_WANTED = (MARGINS, BRIDGE, "mart_value_chain_margin", "mart_lot_completeness")
+WANTED = (MARGINS, BRIDGE, "mart_value_chain_margin", "mart_lot_completeness")
 #: Roles of the truth's agents that own goods; the payee of a service has the role of the service.
 _SERVICE_ROLES = {
     "HAULAGE": "HAULIER", "BILLER_FEE": "BILLER", "LABORATORY": "LABORATORY", "CONCESSION_FEE": "CONCESSION_HOLDER",
@@ -50,9 +50,9 @@ c = pl.col
 class Chain:
     """The models between partners' papers and the margins, built anew by dbt in a copy of a house's warehouse."""
 
-    def __init__(self, folder: Path, analysts_db: Path):
-        """`folder` takes the copy, one at a time, and what dbt writes."""
-        self._folder, self._analysts_db = folder, analysts_db
+    def __init__(self, folder: Path, analysts_db: Path, wanted: Iterable[str] = WANTED):
+        """`folder` takes the copy, one at a time, and what dbt writes; `wanted` are the marts that are built anew."""
+        self._folder, self._analysts_db, self._wanted = folder, analysts_db, tuple(wanted)
 
     def without(self, papers: Mapping[str, Iterable[str]], share: float, seed: int) -> duckdb.DuckDBPyConnection:
         """The warehouse as it would be if `share` of the papers had never come in.
@@ -60,15 +60,23 @@ class Chain:
         Raises:
             RuntimeError: dbt failed; with what it printed.
         """
+        return self.changed(lambda connection: withhold(connection, papers, share, seed))
+
+    def changed(self, change: Callable[[duckdb.DuckDBPyConnection], object]) -> duckdb.DuckDBPyConnection:
+        """The warehouse as it would be if `change` had been made to the tables of staging.
+
+        Raises:
+            RuntimeError: dbt failed; with what it printed.
+        """
         build_db = self._folder / "build.duckdb"
         shutil.copyfile(self._analysts_db, build_db)
         with duckdb.connect(str(build_db)) as connection:
-            withhold(connection, papers, share, seed)
+            change(connection)
         self._build(build_db)
         return duckdb.connect(str(build_db), read_only=True)
 
     def _build(self, build_db: Path) -> None:
-        changed = [f"+{wanted},{table}+" for wanted in _WANTED for table in PAPERS]
+        changed = [f"+{wanted},{table}+" for wanted in self._wanted for table in PAPERS]
         done = subprocess.run(
             [
                 str(Path(sys.executable).with_name("dbt")), "--quiet", "run", "--select", *changed, "--exclude", "path:models/staging",
