@@ -51,7 +51,7 @@ _INPUTS = (
     "intermediate.int_haul__documents", "intermediate.int_settlement__sales", "intermediate.int_lot__arrivals",
     "intermediate.int_lot__codes", "intermediate.int_campaign__milled", "intermediate.int_lot__edges",
     "intermediate.int_lot__genealogy", "intermediate.int_lot__origin_ranges", "intermediate.int_lot__unbalanced",
-    "intermediate.int_export__lots_valued", "marts.dim_lot",
+    "intermediate.int_export__lots_valued", "intermediate.int_export__lots", "marts.dim_lot",
     "staging.stg_partner_settlements__settlements", "staging.stg_partner_exports__lines",
     "staging.stg_partner_campaigns__lines",
 )  # fmt: skip

@@ -538,12 +538,9 @@ WITH told AS (
     WHERE s.is_current AND s.stage_code = 'PROVISIONAL'
     GROUP BY ALL
     UNION ALL
-    SELECT 'EXPORT', c.lot_key, 'PROVISIONAL', 1, sum(s.fob_usd), s.is_synthetic
-    FROM house.staging.stg_partner_exports__lines AS s
-    INNER JOIN house.intermediate.int_lot__codes AS c
-        ON s.exporter_key = c.party_key AND s.lot_id = c.lot_id AND s.is_synthetic = c.is_synthetic
-    WHERE s.is_current AND s.version_code = 'PROVISIONAL'
-    GROUP BY ALL
+    SELECT 'EXPORT', lot_key, 'PROVISIONAL', 1, provisional_fob_usd, is_synthetic
+    FROM house.intermediate.int_export__lots
+    WHERE provisional_fob_usd IS NOT NULL
     UNION ALL
     SELECT kind_code, lot_key, 'FIRST_VOUCHER', 2, sum(value_usd), is_synthetic
     FROM house.intermediate.int_transfer__vouchers
@@ -824,24 +821,35 @@ CREATE TEMP TABLE flows AS FROM shared('booked');
 CREATE TEMP TABLE ends AS
 WITH onward AS (SELECT from_lot AS lot, sum(copper_g)::BIGINT AS copper_g FROM edges GROUP BY from_lot),
 exported AS (
-    SELECT l.lot FROM house.intermediate.int_export__lots_valued AS e
+    SELECT l.lot, e.port_copper_g FROM house.intermediate.int_export__lots_valued AS e
     INNER JOIN lots AS l ON e.lot_key = l.lot_key AND e.is_synthetic = l.is_synthetic
+),
+held AS (
+    SELECT
+        m.lot, m.lot_kind, e.lot IS NOT NULL AS is_exported, w.lot_g,
+        greatest(coalesce(w.lot_g, 0) - coalesce(o.copper_g, 0), 0) AS held_g,
+        CASE
+            WHEN e.lot IS NULL THEN 0
+            WHEN e.port_copper_g < held_g * (1 - rule('LEFT_OVER_FRAC')) THEN e.port_copper_g
+            ELSE held_g
+        END AS exported_g
+    FROM measures AS m
+    LEFT JOIN exported AS e USING (lot)
+    LEFT JOIN onward AS o USING (lot)
+    LEFT JOIN (FROM wholes WHERE NOT is_feed) AS w USING (lot)
+    WHERE m.lot_kind NOT IN ('TAILINGS', 'UNACCOUNTED')
+        AND (e.lot IS NOT NULL OR o.lot IS NULL OR o.copper_g < w.lot_g * (1 - rule('LEFT_OVER_FRAC')))
 )
-SELECT
-    m.lot,
-    CASE
-        WHEN e.lot IS NOT NULL THEN 'EXPORTED' WHEN m.lot_kind IN ('PIT', 'LOAD') THEN m.lot_kind::VARCHAR
-            ELSE 'PRODUCT'
-    END AS end_code,
-    w.lot_g,
-    CASE WHEN e.lot IS NULL AND o.lot IS NOT NULL THEN w.lot_g - o.copper_g ELSE coalesce(w.lot_g, 0) END AS left_g,
-    coalesce(CAST(left_g AS DOUBLE) / nullif(coalesce(w.lot_g, 0), 0), 1)::DECIMAL(9, 6) AS left_frac
-FROM measures AS m
-LEFT JOIN exported AS e USING (lot)
-LEFT JOIN onward AS o USING (lot)
-LEFT JOIN (FROM wholes WHERE NOT is_feed) AS w USING (lot)
-WHERE m.lot_kind NOT IN ('TAILINGS', 'UNACCOUNTED')
-    AND (e.lot IS NOT NULL OR o.lot IS NULL OR o.copper_g < w.lot_g * (1 - rule('LEFT_OVER_FRAC')));
+SELECT lot, end_code, lot_g, left_g,
+    coalesce(CAST(left_g AS DOUBLE) / nullif(coalesce(lot_g, 0), 0), 1)::DECIMAL(9, 6) AS left_frac
+FROM (
+    SELECT lot, 'EXPORTED' AS end_code, lot_g, exported_g AS left_g FROM held WHERE is_exported
+    UNION ALL
+    SELECT
+        lot, CASE WHEN NOT is_exported AND lot_kind IN ('PIT', 'LOAD') THEN lot_kind::VARCHAR ELSE 'PRODUCT' END,
+        lot_g, held_g - exported_g
+    FROM held WHERE NOT is_exported OR exported_g < held_g
+);
 
 CREATE TEMP TABLE origins AS
 WITH followed AS (
@@ -870,6 +878,45 @@ LEFT JOIN undivided AS u USING (lot)
 LEFT JOIN followed AS f USING (lot)
 WHERE m.is_origin OR u.lot IS NOT NULL;
 
+CREATE TEMP TABLE exported AS
+WITH valued AS (
+    SELECT
+        l.lot, e.* EXCLUDE (lot_key, is_synthetic), coalesce(w.lot_g, 1) AS lot_g, coalesce(w.largest, l.lot) AS largest
+    FROM house.intermediate.int_export__lots_valued AS e
+    INNER JOIN lots AS l ON e.lot_key = l.lot_key AND e.is_synthetic = l.is_synthetic
+    LEFT JOIN (FROM wholes WHERE NOT is_feed) AS w USING (lot)
+),
+export_parts AS (
+    SELECT
+        v.lot, coalesce(s.origin, v.lot) AS origin, v.is_final, v.has_terms, coalesce(s.copper_g, 1) AS g,
+        part(port_copper_g, g, lot_g) AS port_g, part(payable_copper_g, g, lot_g) AS payable_g,
+        part(metal_cents, g, lot_g) AS metal, part(tc_rc_cents, g, lot_g) AS tc_rc,
+        part(penalties_cents, g, lot_g) AS penalties, part(credits_cents, g, lot_g) AS credits
+    FROM valued AS v LEFT JOIN (FROM shares WHERE NOT is_feed) AS s USING (lot)
+),
+export_rests AS (
+    SELECT
+        v.largest AS origin, v.is_final, v.has_terms, 0 AS g,
+        v.port_copper_g - p.port_g AS port_g, v.payable_copper_g - p.payable_g AS payable_g,
+        v.metal_cents - p.metal AS metal,
+        v.tc_rc_cents - p.tc_rc AS tc_rc, v.penalties_cents - p.penalties AS penalties,
+        v.credits_cents - p.credits AS credits
+    FROM valued AS v
+    INNER JOIN (
+        SELECT
+            lot, sum(port_g) AS port_g, sum(payable_g) AS payable_g, sum(metal) AS metal, sum(tc_rc) AS tc_rc,
+            sum(penalties) AS penalties, sum(credits) AS credits
+        FROM export_parts GROUP BY lot
+    ) AS p USING (lot)
+)
+SELECT
+    origin AS lot, bool_and(is_final) AS is_final, bool_and(has_terms) AS has_terms, sum(port_g)::BIGINT AS port_g,
+    sum(payable_g)::BIGINT AS payable_g,
+    sum(metal)::BIGINT AS metal, sum(tc_rc)::BIGINT AS tc_rc, sum(penalties)::BIGINT AS penalties,
+    sum(credits)::BIGINT AS credits
+FROM (SELECT * EXCLUDE (lot) FROM export_parts UNION ALL FROM export_rests)
+GROUP BY origin;
+
 CREATE TEMP TABLE missing AS
 WITH collected AS (SELECT DISTINCT lot FROM booked WHERE payee = 'COLLECTOR' OR payer = 'COLLECTOR'),
 gaps AS (
@@ -891,6 +938,8 @@ UNION ALL
 SELECT l.lot, 'NO_BALANCE'
 FROM house.intermediate.int_lot__unbalanced AS u
 INNER JOIN lots AS l ON u.lot_key = l.lot_key AND u.is_synthetic = l.is_synthetic
+UNION ALL
+SELECT lot, 'NO_TERMS' FROM exported WHERE NOT has_terms
 UNION ALL
 SELECT DISTINCT origin, kind::VARCHAR FROM flows WHERE basis <> 'observed';
 
@@ -1107,47 +1156,9 @@ FROM valued;
 INSERT INTO flows FROM shared('untold_amounts');
 
 -- From LME to FOB ---------------------------------------------------------------------------------------------------
+CREATE TEMP MACRO told(has_terms, amount) AS CASE WHEN coalesce(has_terms, true) THEN coalesce(amount, 0) END;
 CREATE TEMP TABLE bridge AS
-WITH valued AS (
-    SELECT l.lot, e.* EXCLUDE (lot_key, is_synthetic), w.lot_g, w.origin_count, w.largest
-    FROM house.intermediate.int_export__lots_valued AS e
-    INNER JOIN lots AS l ON e.lot_key = l.lot_key AND e.is_synthetic = l.is_synthetic
-    INNER JOIN (FROM wholes WHERE NOT is_feed) AS w USING (lot)
-),
-export_parts AS (
-    SELECT
-        v.lot, s.origin, v.is_final, s.origin = v.largest AS is_largest,
-        part(port_copper_g, s.copper_g, lot_g) AS port_g, part(payable_copper_g, s.copper_g, lot_g) AS payable_g,
-        part(metal_cents, s.copper_g, lot_g) AS metal, part(tc_rc_cents, s.copper_g, lot_g) AS tc_rc,
-        part(penalties_cents, s.copper_g, lot_g) AS penalties, part(credits_cents, s.copper_g, lot_g) AS credits
-    FROM valued AS v INNER JOIN shares AS s USING (lot)
-    WHERE NOT s.is_feed
-),
-export_rests AS (
-    SELECT
-        v.largest AS origin, v.is_final, true AS is_largest,
-        v.port_copper_g - p.port_g AS port_g, v.payable_copper_g - p.payable_g AS payable_g,
-        v.metal_cents - p.metal AS metal,
-        v.tc_rc_cents - p.tc_rc AS tc_rc, v.penalties_cents - p.penalties AS penalties,
-        v.credits_cents - p.credits AS credits
-    FROM valued AS v
-    INNER JOIN (
-        SELECT
-            lot, sum(port_g) AS port_g, sum(payable_g) AS payable_g, sum(metal) AS metal, sum(tc_rc) AS tc_rc,
-            sum(penalties) AS penalties, sum(credits) AS credits
-        FROM export_parts GROUP BY lot
-    ) AS p USING (lot)
-),
-exported AS (
-    SELECT
-        origin AS lot, bool_and(is_final) AS is_final, sum(port_g)::BIGINT AS port_g,
-        sum(payable_g)::BIGINT AS payable_g,
-        sum(metal)::BIGINT AS metal, sum(tc_rc)::BIGINT AS tc_rc, sum(penalties)::BIGINT AS penalties,
-        sum(credits)::BIGINT AS credits
-    FROM (SELECT * EXCLUDE (lot) FROM export_parts UNION ALL FROM export_rests)
-    GROUP BY origin
-),
-fob AS (
+WITH fob AS (
     SELECT
         origin AS lot, sum(cents) FILTER (basis = 'observed')::BIGINT AS fob,
         sum(cents) FILTER (basis <> 'observed')::BIGINT AS guessed,
@@ -1162,14 +1173,15 @@ lacking AS (
 )
 SELECT
     o.*, e.is_final, o.exported_g + o.at_pit_g + o.at_plant_g + o.in_store_g AS won_g,
-    coalesce(e.payable_g, 0) AS payable_g, coalesce(e.metal, 0) AS metal, coalesce(e.tc_rc, 0) AS tc_rc,
-    coalesce(e.penalties, 0) AS penalties, coalesce(e.credits, 0) AS credits, coalesce(f.fob, 0) AS fob,
-    coalesce(f.guessed, 0) AS guessed, coalesce(f.low_cents, 0) AS fob_low, coalesce(f.high_cents, 0) AS fob_high,
+    told(e.has_terms, e.payable_g) AS payable_g, told(e.has_terms, e.metal) AS metal,
+    told(e.has_terms, e.tc_rc) AS tc_rc, told(e.has_terms, e.penalties) AS penalties,
+    told(e.has_terms, e.credits) AS credits, coalesce(f.fob, 0) AS fob, coalesce(f.guessed, 0) AS guessed,
+    coalesce(f.low_cents, 0) AS fob_low, coalesce(f.high_cents, 0) AS fob_high,
     NOT coalesce(l.is_broken, false) AS is_complete, c.missing_code,
     copper_cents(o.copper_g, copper_usd_per_t) AS copper, copper_cents(won_g, copper_usd_per_t) AS won,
     copper_cents(o.exported_g, copper_usd_per_t) AS exported,
     copper_cents(coalesce(e.port_g, 0), copper_usd_per_t) AS port,
-    copper_cents(coalesce(e.payable_g, 0), copper_usd_per_t) AS payable
+    copper_cents(told(e.has_terms, e.payable_g), copper_usd_per_t) AS payable
 FROM origins AS o
 LEFT JOIN exported AS e USING (lot)
 LEFT JOIN fob AS f USING (lot)
@@ -1188,7 +1200,7 @@ SELECT
     usd(payable) AS payable_lme_usd,
     usd(tc_rc) AS tc_rc_usd, usd(penalties) AS penalties_usd, usd(credits) AS credits_usd,
     usd(metal - payable) AS qp_effect_usd,
-    usd(fob - metal + tc_rc + penalties - credits) AS unexplained_usd, usd(fob) AS fob_usd,
+    usd(fob - coalesce(metal - tc_rc - penalties + credits, port, 0)) AS unexplained_usd, usd(fob) AS fob_usd,
     usd(won - exported) AS not_followed_usd,
     usd(guessed) AS fob_imputed_usd, usd(fob_low) AS fob_low_usd, usd(fob_high) AS fob_high_usd, is_complete,
     coalesce(is_final, false) AS is_fob_final, missing_code, is_synthetic

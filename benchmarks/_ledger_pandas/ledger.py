@@ -33,14 +33,15 @@ def pandas_ledger(folder: Path) -> None:
 
     ends = ends_of(folder, lots, edges, shares, reference)
     origins = origins_of(measures, ends, shares, booked)
-    missing = missing_of(folder, lots, origins, booked, flows)
+    exported = marts.exported_of(folder, lots, shares)
+    missing = missing_of(folder, lots, origins, booked, flows, exported)
     situations = usually.situations_of(folder, lots, measures, shares, booked)
 
     usual = usually.usual_cells(folder, situations, booked, edges, reference)
     untold = usually.untold_amounts(folder, situations, booked, ends, missing, usual, reference)
     flows = pd.concat([flows, shared(untold, shares)], ignore_index=True)
 
-    bridge = marts.bridge_of(folder, lots, origins, shares, flows, missing)
+    bridge = marts.bridge_of(folder, origins, exported, flows, missing)
     links = marts.links_of(flows)
     marts.write_bridge(folder, bridge)
     marts.write_margins(folder, lots, links, bridge)

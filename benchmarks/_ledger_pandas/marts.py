@@ -32,7 +32,7 @@ _PLACE = ["month", "department_code", "form_code", "registry_state", "is_synthet
 
 
 def bridge_of(
-    folder: Path, lots: Lots, origins: pd.DataFrame, shares: Shares, flows: pd.DataFrame, missing: pd.DataFrame
+    folder: Path, origins: pd.DataFrame, exported: pd.DataFrame, flows: pd.DataFrame, missing: pd.DataFrame
 ) -> pd.DataFrame:
     """Origin lots with every step from the worth of their copper to what was paid abroad, in cents."""
     export = flows[flows["kind"] == code("EXPORT")]
@@ -46,8 +46,9 @@ def bridge_of(
     lacking = missing.merge(listed, left_on="missing", right_on="missing_code").sort_values("rank")
     first = lacking.drop_duplicates("lot").set_index("lot")["missing_code"]
     broken = lacking.loc[lacking["breaks_bridge"], "lot"]
-    amounts = _exported(folder, lots, shares).join(fob, how="outer").reindex(origins.index)
+    amounts = exported.join(fob, how="outer").reindex(origins.index)
     is_final = amounts.pop("is_final").eq(True).to_numpy()
+    has_terms = amounts.pop("has_terms").ne(False)
     bridge = origins.join(amounts.fillna(0).astype(np.int64)).assign(
         is_final=is_final, is_complete=~origins.index.isin(broken),
         missing_code=first.reindex(origins.index).fillna(-1).astype(np.int32),
@@ -55,27 +56,43 @@ def bridge_of(
     )  # fmt: skip
     worth = {"copper": "copper_g", "won": "won_g", "exported": "exported_g", "port": "port_g", "payable": "payable_g"}
     price = bridge["copper_uusd_per_t"]
-    return bridge.assign(**{name: rounded(bridge[g], price, _WORTH_PER_CENT) for name, g in worth.items()})
+    bridge = bridge.assign(**{name: rounded(bridge[g], price, _WORTH_PER_CENT) for name, g in worth.items()})
+    given = bridge["metal"] - bridge["tc_rc"] - bridge["penalties"] + bridge["credits"]
+    bridge["given"] = given.where(has_terms, bridge["port"].fillna(0))
+    told = ["payable", *(name for name in _EXPORTED.values() if name != "port_g")]
+    return bridge.assign(**{name: bridge[name].where(has_terms) for name in told})
 
 
-def _exported(folder: Path, lots: Lots, shares: Shares) -> pd.DataFrame:
+def exported_of(folder: Path, lots: Lots, shares: Shares) -> pd.DataFrame:
+    """By origin lot, what of the terms of exported lots falls to it, and whether all of them tell their terms."""
     valued = read(
-        folder, "intermediate.int_export__lots_valued", (), ("lot_key", "is_final", *_EXPORTED, "is_synthetic")
+        folder,
+        "intermediate.int_export__lots_valued",
+        (),
+        ("lot_key", "is_final", "has_terms", *_EXPORTED, "is_synthetic"),
     )
-    valued = (
-        valued.assign(holder=2 * lots.of(valued)).query("holder >= 0").join(shares.wholes, on="holder", how="inner")
-    )
-    rows = valued.merge(shares.parts, on="holder")
+    valued = valued.assign(
+        holder=2 * lots.of(valued), **{name: valued[name].fillna(0).astype(np.int64) for name in _EXPORTED}
+    ).query("holder >= 0")
+    valued = valued.join(shares.wholes, on="holder")
+    # a lot without shares is its own origin
+    valued["lot_g"] = valued["lot_g"].fillna(1).astype(np.int64)
+    valued["largest"] = valued["largest"].fillna(valued["holder"] // 2).astype(np.int64)
+    rows = valued.merge(shares.parts, on="holder", how="left")
+    rows["copper_g"] = rows["copper_g"].fillna(1).astype(np.int64)
+    rows["origin"] = rows["origin"].fillna(rows["holder"] // 2).astype(np.int64)
     names = list(_EXPORTED.values())
-    parts = rows[["holder", "origin", "is_final"]].assign(
+    parts = rows[["holder", "origin", "is_final", "has_terms"]].assign(
         **{name: part(rows[whole], rows["copper_g"], rows["lot_g"]) for whole, name in _EXPORTED.items()}
     )
     taken = parts.groupby("holder")[names].sum().reindex(valued["holder"])
-    rests = pd.DataFrame({"origin": valued["largest"].to_numpy(), "is_final": valued["is_final"].to_numpy()}).assign(
-        **{name: valued[whole].to_numpy() - taken[name].to_numpy() for whole, name in _EXPORTED.items()}
+    rests = (
+        valued[["largest", "is_final", "has_terms"]]
+        .rename(columns={"largest": "origin"})
+        .assign(**{name: valued[whole].to_numpy() - taken[name].to_numpy() for whole, name in _EXPORTED.items()})
     )
     both = pd.concat([parts.drop(columns="holder"), rests], ignore_index=True).groupby("origin")
-    return both[names].sum().assign(is_final=both["is_final"].all())
+    return both[names].sum().assign(is_final=both["is_final"].all(), has_terms=both["has_terms"].all())
 
 
 def write_bridge(folder: Path, bridge: pd.DataFrame) -> None:
@@ -86,7 +103,7 @@ def write_bridge(folder: Path, bridge: pd.DataFrame) -> None:
         "assay_difference_usd": b["exported"] - b["port"], "payability_loss_usd": b["port"] - b["payable"],
         "payable_lme_usd": b["payable"], "tc_rc_usd": b["tc_rc"], "penalties_usd": b["penalties"],
         "credits_usd": b["credits"], "qp_effect_usd": b["metal"] - b["payable"],
-        "unexplained_usd": b["fob"] - b["metal"] + b["tc_rc"] + b["penalties"] - b["credits"], "fob_usd": b["fob"],
+        "unexplained_usd": b["fob"] - b["given"], "fob_usd": b["fob"],
         "not_followed_usd": b["won"] - b["exported"], "fob_imputed_usd": b["guessed"], "fob_low_usd": b["fob_low"],
         "fob_high_usd": b["fob_high"],
     }  # fmt: skip

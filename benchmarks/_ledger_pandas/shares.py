@@ -141,24 +141,28 @@ def _further(rows: pd.DataFrame, bound: pd.Series, nearer: pd.Series, further: p
 def ends_of(folder: Path, lots: Lots, edges: pd.DataFrame, shares: Shares, reference: Reference) -> pd.DataFrame:
     """Lots that are exported, or of which copper is left that went into no other lot."""
     lot = np.arange(len(lots.frame))
-    exported = read(folder, "intermediate.int_export__lots_valued", (), ("lot_key", "is_synthetic"))
-    is_exported = np.isin(lot, lots.of(exported))
+    exported = read(folder, "intermediate.int_export__lots_valued", (), ("lot_key", "port_copper_g", "is_synthetic"))
+    exported = exported.assign(lot=lots.of(exported)).query("lot >= 0").set_index("lot")
+    port = exported["port_copper_g"].reindex(lot).to_numpy(np.float64)
+    is_exported = known(port)
     onward = edges.groupby("from_lot")["copper_g"].sum().reindex(lot).to_numpy(np.float64)
     lot_g = shares.wholes["lot_g"].reindex(2 * lot).to_numpy(np.float64)
-    held = np.where(known(lot_g), lot_g, 0)
-    left = np.where(~is_exported & known(onward), lot_g - onward, held)
-    frac = np.where(held != 0, left / np.where(held != 0, held, 1), np.nan)
-    kind = lots.frame["lot_kind"].to_numpy()
-    of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
     goes_on, is_held = known(onward), known(lot_g)
-    most = rounded(held, of_whole, 1)
-    is_end = is_exported | ~goes_on | (is_held & (rounded(np.where(goes_on, onward, 0), PPM, 1) < most))
-    is_end &= ~np.isin(kind, codes("TAILINGS", "UNACCOUNTED"))
-    ends = pd.DataFrame({
-        "lot": lot, "end": np.where(is_exported, code("EXPORTED"), kind), "lot_g": lot_g, "left_g": left,
-        "left_ppm": from_double(np.where(known(frac), frac, 1), 6).astype(np.int64),
-    })  # fmt: skip
-    return ends[is_end]
+    whole, gone_on = np.where(is_held, lot_g, 0), np.where(goes_on, onward, 0)
+    held = np.maximum(whole - gone_on, 0)
+    of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
+    is_less = rounded(np.where(is_exported, port, 0), PPM, 1) < rounded(held, of_whole, 1)
+    went = np.where(is_exported, np.where(is_less, port, held), 0)
+    is_end = is_exported | ~goes_on | (is_held & (rounded(gone_on, PPM, 1) < rounded(whole, of_whole, 1)))
+    is_end &= ~np.isin(lots.frame["lot_kind"].to_numpy(), codes("TAILINGS", "UNACCOUNTED"))
+    kind = np.where(is_exported, code("PRODUCT"), lots.frame["lot_kind"].to_numpy())
+    ends = pd.DataFrame({"lot": lot, "lot_g": lot_g})
+    ends = pd.concat([
+        ends.assign(end=code("EXPORTED"), left_g=went)[is_end & is_exported],
+        ends.assign(end=kind, left_g=held - went)[is_end & (~is_exported | (went < held))],
+    ], ignore_index=True)  # fmt: skip
+    frac = ends["left_g"] / ends["lot_g"].where(ends["lot_g"] > 0)
+    return ends.assign(left_ppm=from_double(frac.fillna(1).to_numpy(), 6).astype(np.int64))
 
 
 def origins_of(measures: pd.DataFrame, ends: pd.DataFrame, shares: Shares, booked: pd.DataFrame) -> pd.DataFrame:
@@ -176,7 +180,7 @@ def origins_of(measures: pd.DataFrame, ends: pd.DataFrame, shares: Shares, booke
 
 
 def missing_of(
-    folder: Path, lots: Lots, origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame
+    folder: Path, lots: Lots, origins: pd.DataFrame, booked: pd.DataFrame, flows: pd.DataFrame, exported: pd.DataFrame
 ) -> pd.DataFrame:
     """By origin lot, the codes of what the papers do not tell."""
     is_collectors = (booked["payee"] == code("COLLECTOR")) | (booked["payer"] == code("COLLECTOR"))
@@ -195,5 +199,6 @@ def missing_of(
     ]
     unbalanced = lots.of(read(folder, "intermediate.int_lot__unbalanced", (), ("lot_key", "is_synthetic")), "lot_key")
     told.append(pd.DataFrame({"lot": unbalanced, "missing": code("NO_BALANCE")}))
+    told.append(pd.DataFrame({"lot": exported.index[~exported["has_terms"]], "missing": code("NO_TERMS")}))
     unseen = flows.loc[flows["basis"] != code("observed"), ["origin", "kind"]].drop_duplicates()
     return pd.concat([*told, unseen.set_axis(["lot", "missing"], axis=1)], ignore_index=True)

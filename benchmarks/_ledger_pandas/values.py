@@ -256,20 +256,17 @@ def _provisional(folder: Path, lots: Lots) -> pd.DataFrame:
     """What provisional sheets and declarations say, and first vouchers, by lot."""
     named = read(folder, "intermediate.int_lot__codes", ("party_key",), ("lot_id", "lot_key", "is_synthetic"))
     named = named.assign(at=lots.places(named)).query("at >= 0")
-
-    def told(table: str, party: str, stage: str, value: str) -> pd.DataFrame:
-        rows = read(folder, table, (party, stage), ("lot_id", "is_current", value, "is_synthetic"))
-        rows = rows[rows["is_current"] & (rows[stage] == code("PROVISIONAL"))].rename(
-            columns={party: "party_key", value: "cents"}
-        )
-        here, there = pairs(rows, named, ["party_key", "lot_id", "is_synthetic"], how="inner")
-        return pd.DataFrame({"at": named["at"].to_numpy()[there], "cents": rows["cents"].to_numpy()[here]})
-
-    sheets = (
-        told("staging.stg_partner_settlements__settlements", "buyer_key", "stage_code", "value_usd").groupby("at").max()
-    )
-    declared = told("staging.stg_partner_exports__lines", "exporter_key", "version_code", "fob_usd")
-    declared = declared.groupby("at").sum(min_count=1)
+    rows = read(
+        folder, "staging.stg_partner_settlements__settlements", ("buyer_key", "stage_code"),
+        ("lot_id", "is_current", "value_usd", "is_synthetic"),
+    ).rename(columns={"buyer_key": "party_key"})  # fmt: skip
+    rows = rows[rows["is_current"] & (rows["stage_code"] == code("PROVISIONAL"))]
+    here, there = pairs(rows, named, ["party_key", "lot_id", "is_synthetic"], how="inner")
+    sheets = pd.DataFrame({"at": named["at"].to_numpy()[there], "cents": rows["value_usd"].to_numpy()[here]})
+    sheets = sheets.groupby("at").max()
+    exports = read(folder, "intermediate.int_export__lots", (), ("lot_key", "provisional_fob_usd", "is_synthetic"))
+    exports = exports[known(exports["provisional_fob_usd"])].rename(columns={"provisional_fob_usd": "cents"})
+    declared = exports.assign(at=lots.places(exports)).query("at >= 0")[["at", "cents"]]
     vouchers = read(
         folder,
         "intermediate.int_transfer__vouchers",
@@ -282,7 +279,7 @@ def _provisional(folder: Path, lots: Lots) -> pd.DataFrame:
         vouchers.assign(at=lots.places(vouchers)).groupby(["at", "kind_code"])["cents"].sum(min_count=1).reset_index()
     )
     sheets = sheets.reset_index().assign(kind_code=code("CONCENTRATE"), base_code=code("PROVISIONAL"), preference=1)
-    declared = declared.reset_index().assign(kind_code=code("EXPORT"), base_code=code("PROVISIONAL"), preference=1)
+    declared = declared.assign(kind_code=code("EXPORT"), base_code=code("PROVISIONAL"), preference=1)
     first = first.assign(base_code=code("FIRST_VOUCHER"), preference=2)
     both = pd.concat([sheets, declared, first], ignore_index=True)
     return both.astype({"kind_code": np.int32, "base_code": np.int32})

@@ -43,14 +43,15 @@ def polars_ledger(folder: Path) -> None:
 
     ends = where.ends_of(scan, measures, edges, shares, reference)
     origins = where.origins_of(measures, ends, shares, booked)
-    missing = where.missing_of(scan, lots, origins, booked, flows)
+    exported = marts.exported_of(scan, lots, shares)
+    missing = where.missing_of(scan, lots, origins, booked, flows, exported)
     situations = where.situations_of(scan, measures, shares, booked)
 
     usual = usually.usual_cells(scan, situations, booked, edges, reference)
     untold = usually.untold_amounts(scan, situations, booked, ends, missing, usual, reference)
     flows = pl.concat([flows, shared(untold.lazy(), shares)])
 
-    bridge = marts.bridge_of(scan, lots, origins, shares, flows, missing)
+    bridge = marts.bridge_of(scan, origins, exported, flows, missing)
     links = marts.links_of(flows)
     write("fct_lot_value_bridge", marts.bridges(bridge))
     write("fct_lot_link_margin", marts.margins_of(links, lots, bridge))

@@ -29,7 +29,7 @@ _WORTH_PER_CENT = 10**10
 
 
 def bridge_of(
-    scan: Scan, lots: pl.DataFrame, origins: pl.DataFrame, shares: Shares, flows: pl.DataFrame, missing: pl.DataFrame
+    scan: Scan, origins: pl.DataFrame, exported: pl.DataFrame, flows: pl.DataFrame, missing: pl.DataFrame
 ) -> pl.DataFrame:
     """Origin lots with every step from the worth of their copper to what was paid abroad, in cents."""
     is_observed = c("basis") == "observed"
@@ -55,7 +55,7 @@ def bridge_of(
     worth = {"copper": "copper_g", "won": "won_g", "exported": "exported_g", "port": "port_g", "payable": "payable_g"}
     return (
         origins.lazy()
-        .join(_exported(scan, lots, shares), on="lot", how="left")
+        .join(exported.lazy(), on="lot", how="left")
         .join(fob, on="lot", how="left")
         .join(lacking, on="lot", how="left")
         .with_columns(
@@ -66,31 +66,47 @@ def bridge_of(
             narrow(rounded(wide(c(g)) * c("copper_uusd_per_t"), _WORTH_PER_CENT)).alias(name) for name,
             g in worth.items()
         )
+        .with_columns(
+            pl.when(c("has_terms").fill_null(True)).then(c(name)).alias(name)
+            for name in ("payable", *(name for name in _EXPORTED.values() if name != "port_g"))
+        )
         .collect(engine="streaming")
     )  # fmt: skip
 
 
-def _exported(scan: Scan, lots: pl.DataFrame, shares: Shares) -> pl.LazyFrame:
+def exported_of(scan: Scan, lots: pl.DataFrame, shares: Shares) -> pl.DataFrame:
+    """By origin lot, what of the terms of exported lots falls to it, and whether all of them tell their terms."""
     valued = (
         scan("intermediate.int_export__lots_valued")
-        .select("lot_key", "is_synthetic", "is_final", *_EXPORTED)
+        .select("lot_key", "is_synthetic", "is_final", "has_terms", c(*_EXPORTED).fill_null(0))
         .join(lots.lazy().select("lot", "lot_key", "is_synthetic"), on=("lot_key", "is_synthetic"))
-        .join(shares.wholes.lazy().filter(~c("is_feed")), on="lot")
+        .join(shares.wholes.lazy().filter(~c("is_feed")), on="lot", how="left")
+        # a lot without shares is its own origin
+        .with_columns(c("lot_g").fill_null(1), pl.coalesce("largest", "lot").alias("largest"))
     )
-    parts = valued.join(shares.parts.lazy().filter(~c("is_feed")), on="lot").select(
-        "lot",
-        "origin",
-        "is_final",
-        *(part(c(whole), c("copper_g"), c("lot_g")).alias(name) for whole, name in _EXPORTED.items()),
+    parts = (
+        valued.join(shares.parts.lazy().filter(~c("is_feed")), on="lot", how="left")
+        .with_columns(c("copper_g").fill_null(1), pl.coalesce("origin", "lot").alias("origin"))
+        .select(
+            "lot",
+            "origin",
+            "is_final",
+            "has_terms",
+            *(part(c(whole), c("copper_g"), c("lot_g")).alias(name) for whole, name in _EXPORTED.items()),
+        )
     )
     taken = parts.group_by("lot").agg(c(*_EXPORTED.values()).sum())
     rests = valued.join(taken, on="lot").select(
-        c("largest").alias("origin"), "is_final", *(c(whole) - c(name) for whole, name in _EXPORTED.items())
+        c("largest").alias("origin"),
+        "is_final",
+        "has_terms",
+        *(c(whole) - c(name) for whole, name in _EXPORTED.items()),
     )
     return (
         pl.concat([parts.drop("lot"), rests.rename(_EXPORTED)])
         .group_by(c("origin").alias("lot"))
-        .agg(c("is_final").all(), c(*_EXPORTED.values()).sum())
+        .agg(c("is_final", "has_terms").all(), c(*_EXPORTED.values()).sum())
+        .collect(engine="streaming")
     )
 
 
@@ -114,7 +130,9 @@ def bridges(bridge: pl.DataFrame) -> pl.LazyFrame:
         usd(c("penalties")).alias("penalties_usd"),
         usd(c("credits")).alias("credits_usd"),
         usd(c("metal") - c("payable")).alias("qp_effect_usd"),
-        usd(c("fob") - c("metal") + c("tc_rc") + c("penalties") - c("credits")).alias("unexplained_usd"),
+        usd(
+            c("fob") - pl.coalesce(c("metal") - c("tc_rc") - c("penalties") + c("credits"), "port", 0)
+        ).alias("unexplained_usd"),
         usd(c("fob")).alias("fob_usd"),
         usd(c("won") - c("exported")).alias("not_followed_usd"),
         usd(c("guessed")).alias("fob_imputed_usd"),

@@ -17,13 +17,16 @@ def ends_of(
 ) -> pl.DataFrame:
     """Lots that are exported, or of which copper is left that went into no other lot."""
     onward = edges.lazy().group_by(c("from_lot").alias("lot")).agg(c("copper_g").sum().alias("onward_g"))
-    exported = scan("intermediate.int_export__lots_valued").select(*LOT, pl.lit(True).alias("is_exported"))
+    exported = scan("intermediate.int_export__lots_valued").select(
+        *LOT, c("port_copper_g").alias("port_g"), pl.lit(True).alias("is_exported")
+    )
     wholes = shares.wholes.lazy().filter(~c("is_feed")).select("lot", "lot_g")
     gone, went_on = c("is_exported").is_not_null(), c("onward_g").is_not_null()
     of_whole = PPM - reference.rules_ppm["LEFT_OVER_FRAC"]
-    left = pl.when(~gone & went_on).then(c("lot_g") - c("onward_g")).otherwise(c("lot_g").fill_null(0))
+    left = pl.max_horizontal(c("lot_g").fill_null(0) - c("onward_g").fill_null(0), 0)
+    is_less = wide(c("port_g")) * PPM < wide(c("held_g")) * of_whole
     frac = pl.when(c("lot_g") != 0).then(c("left_g").cast(pl.Float64) / c("lot_g").cast(pl.Float64)).fill_null(1.0)
-    return (
+    held = (
         measures.lazy()
         .select("lot", *LOT, "lot_kind")
         .filter(~c("lot_kind").is_in(["TAILINGS", "UNACCOUNTED"]))
@@ -31,15 +34,22 @@ def ends_of(
         .join(onward, on="lot", how="left")
         .join(wholes, on="lot", how="left")
         .filter(gone | ~went_on | (wide(c("onward_g")) * PPM < wide(c("lot_g")) * of_whole))
-        .select(
-            "lot",
-            pl.when(gone).then(code("EXPORTED")).otherwise(c("lot_kind").cast(CODE)).alias("end_code"),
-            "lot_g",
-            left.alias("left_g"),
-        )
+        .with_columns(left.alias("held_g"))
+        .with_columns(pl.when(~gone).then(0).when(is_less).then(c("port_g")).otherwise(c("held_g")).alias("exported_g"))
+        .collect(engine="streaming")
+        .lazy()
+    )
+    kind = pl.when(gone).then(code("PRODUCT")).otherwise(c("lot_kind").cast(CODE))
+    return (
+        pl.concat([
+            held.filter(gone).select("lot", code("EXPORTED").alias("end_code"), "lot_g", c("exported_g").alias("left_g")),
+            held.filter(~gone | (c("exported_g") < c("held_g"))).select(
+                "lot", kind.alias("end_code"), "lot_g", (c("held_g") - c("exported_g")).alias("left_g")
+            ),
+        ])
         .with_columns(from_double(frac, 6).alias("left_ppm"))
         .collect(engine="streaming")
-    )
+    )  # fmt: skip
 
 
 def origins_of(measures: pl.DataFrame, ends: pl.DataFrame, shares: Shares, booked: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +82,12 @@ def origins_of(measures: pl.DataFrame, ends: pl.DataFrame, shares: Shares, booke
 
 
 def missing_of(
-    scan: Scan, lots: pl.DataFrame, origins: pl.DataFrame, booked: pl.DataFrame, flows: pl.DataFrame
+    scan: Scan,
+    lots: pl.DataFrame,
+    origins: pl.DataFrame,
+    booked: pl.DataFrame,
+    flows: pl.DataFrame,
+    exported: pl.DataFrame,
 ) -> pl.DataFrame:
     """By origin lot, the codes of what the papers do not tell."""
     is_collectors = (c("payee") == "COLLECTOR") | (c("payer") == "COLLECTOR")
@@ -86,6 +101,7 @@ def missing_of(
         "NO_LOAD": rows.filter(c("at_pit_g") > 0),
         "NO_CAMPAIGN": rows.filter(c("at_plant_g") > 0),
         "NO_EXPORT": rows.filter(c("in_store_g") > 0),
+        "NO_TERMS": exported.lazy().filter(~c("has_terms")),
         "NO_BALANCE": scan("intermediate.int_lot__unbalanced").join(lots.lazy(), on=["lot_key", "is_synthetic"]),
     }
     unseen = (

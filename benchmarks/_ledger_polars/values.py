@@ -297,20 +297,23 @@ def _provisional(scan: Scan) -> pl.LazyFrame:
     """What provisional sheets and declarations say, and first vouchers, by lot."""
     codes = scan("intermediate.int_lot__codes").select("party_key", "lot_id", *LOT)
 
-    def told(table: str, party: str, stage: str, value: str) -> pl.LazyFrame:
-        rows = scan(table).filter("is_current", c(stage) == "PROVISIONAL")
-        return rows.select(c(party).alias("party_key"), "lot_id", "is_synthetic", units(value).alias("cents")).join(
-            codes, on=("party_key", "lot_id", "is_synthetic")
-        )
-
     def named(rows: pl.LazyFrame, kind: pl.Expr, base: str, preference: int) -> pl.LazyFrame:
         return rows.select(
             kind.cast(pl.String).alias("kind_code"), *LOT, code(base).alias("base_code"),
             pl.lit(preference).alias("preference"), (c("cents") * 10_000).alias("provisional_uusd"),
         )  # fmt: skip
 
-    sheets = told("staging.stg_partner_settlements__settlements", "buyer_key", "stage_code", "value_usd")
-    declarations = told("staging.stg_partner_exports__lines", "exporter_key", "version_code", "fob_usd")
+    sheets = (
+        scan("staging.stg_partner_settlements__settlements")
+        .filter("is_current", c("stage_code") == "PROVISIONAL")
+        .select(c("buyer_key").alias("party_key"), "lot_id", "is_synthetic", units("value_usd").alias("cents"))
+        .join(codes, on=("party_key", "lot_id", "is_synthetic"))
+    )
+    declarations = (
+        scan("intermediate.int_export__lots")
+        .filter(c("provisional_fob_usd").is_not_null())
+        .select(*LOT, units("provisional_fob_usd").alias("cents"))
+    )
     vouchers = (
         scan("intermediate.int_transfer__vouchers")
         .filter(c("kind_code").is_in(["CONCENTRATE", "EXPORT"]), c("part_code") == "SALE")
@@ -319,7 +322,7 @@ def _provisional(scan: Scan) -> pl.LazyFrame:
     )
     return pl.concat([
         named(sheets.group_by(LOT).agg(c("cents").max()), pl.lit("CONCENTRATE"), "PROVISIONAL", 1),
-        named(declarations.group_by(LOT).agg(total(c("cents"))), pl.lit("EXPORT"), "PROVISIONAL", 1),
+        named(declarations, pl.lit("EXPORT"), "PROVISIONAL", 1),
         named(vouchers, c("kind_code"), "FIRST_VOUCHER", 2),
     ]).with_columns(c("kind_code").cast(KIND))  # fmt: skip
 
