@@ -33,8 +33,9 @@ INTERMEDIATE = (
     "int_document__references", "int_party__roles", "int_document__classified", "int_haul__documents", "int_haul__lots",
     "int_ticket__hauls", "int_lot__codes", "int_lot__batch_lines", "int_lot__arrivals", "int_campaign__milled",
     "int_settlement__sheets_held", "int_settlement__sales", "int_document__keyed", "int_transfer__resales",
-    "int_transfer__implied_goods", "int_contract__fees", "int_transfer__implied_services",
-    "int_transfer__implied", "int_document__candidates", "int_document__matched", "int_transfer__vouchers",
+    "int_export__lines", "int_export__lots", "int_transfer__implied_goods", "int_contract__fees",
+    "int_transfer__implied_services", "int_transfer__implied", "int_document__candidates", "int_document__matched",
+    "int_transfer__vouchers",
     "int_transfer__observed", "int_transfer__expected",
 )  # fmt: skip
 SEEDS = ("document_patterns", "lot_code_patterns", "match_rules", "ref_price_rule", "ref_receipt_outcome")
