@@ -1,13 +1,13 @@
 -- Batches whose custody is told, by lot: every declaration of export with the product lots that it holds, and what
 -- every plant fed to the campaigns that ended in a month. Copper in whole grams: of an export the ledger's (what the
--- plant made), of a feed the plant's own.
+-- plant made) or, where it has none, the declared; of a feed the plant's own.
 with exports as (
     select
         exports.declaration_id,
         exports.exporter_key,
         exports.shipped_date,
         exports.lot_key,
-        lots.copper_g as lot_copper_g,
+        nullif(lots.copper_g, 0) as lot_copper_g,
         cast(exports.copper_t * 1000000 as bigint) as declared_copper_g,
         exports.is_synthetic
     from {{ ref('int_copper__exports') }} as exports
