@@ -7,6 +7,7 @@ with lines as (
         campaign_key,
         min(plant_key) as plant_key,
         min(campaign_id) as campaign_id,
+        min(campaign_lot_key) as campaign_lot_key,
         min(contract_kind_code) as contract_kind_code,
         bool_and(is_heap) as is_heap,
         min(started_date) as started_date,
@@ -46,6 +47,7 @@ select
     campaign_key,
     plant_key,
     campaign_id,
+    campaign_lot_key,
     contract_kind_code,
     is_heap,
     started_date,
@@ -57,7 +59,9 @@ select
     coalesce(is_whole, false) as is_whole,
     cast(case when is_whole then greatest(product_g + tailings_g - fed_g, 0) else 0 end as bigint) as gained_g,
     cast(case when is_whole then greatest(fed_g - product_g - tailings_g, 0) else 0 end as bigint) as lost_g,
-    concat(case when is_rest_tailings and fed_g > product_g then 'R-' else 'U-' end, campaign_key) as rest_lot_key,
+    case
+        when is_rest_tailings and fed_g > product_g then campaign_lot_key else concat('U-', campaign_key)
+    end as rest_lot_key,
     case when is_rest_tailings and fed_g > product_g then 'TAILINGS' else 'UNACCOUNTED' end as rest_kind_code,
     is_output_told and case
         when product_g + tailings_g > fed_line_g then true

@@ -1,7 +1,7 @@
--- Origin lots with their copper, the day and the copper price that they are measured by, and how much of their copper
--- the papers follow to where: into exported lots, or to a lot where they end (at the pit, at the plant's gate, in the
--- plant's or trader's store). What is neither went into the tailings. Lots are measured on their day: that on which
--- partners' papers first show them.
+-- Origin lots with the copper that begins at them, their mass in proportion, the day and the copper price that they are
+-- measured by, and how much of that copper the papers follow to where: into exported lots, or to a lot where they end
+-- (at the pit, at the plant's gate, in the plant's or trader's store). What is neither went into the tailings. Lots are
+-- measured on their day: that on which partners' papers first show them.
 with ending as (
     select
         shares.origin_lot_key,
@@ -29,16 +29,22 @@ followed as (
     group by origin_lot_key, is_synthetic
 ),
 
--- Lots on which something was paid and whose copper no paper divides are their own origins too.
-undivided as (
+-- Lots whose copper the papers divide, with what begins at the lot itself.
+divided as (
+    select
+        lot_key,
+        max(case when basis_code = 'LOT' and origin_lot_key = lot_key then copper_g end) as own_g,
+        max(case when basis_code = 'LOT' then lot_copper_g end) as lot_g,
+        is_synthetic
+    from {{ ref('int_lot__shares') }}
+    group by lot_key, is_synthetic
+),
+
+paid as (
     select distinct
-        transfers.lot_key,
-        transfers.is_synthetic
-    from {{ ref('fct_transfer') }} as transfers
-    where not exists (
-        select 1 from {{ ref('int_lot__shares') }} as shares
-        where transfers.lot_key = shares.lot_key and transfers.is_synthetic = shares.is_synthetic
-    )
+        lot_key,
+        is_synthetic
+    from {{ ref('fct_transfer') }}
 )
 
 select
@@ -54,19 +60,29 @@ select
     lots.first_date as reference_date,
     prices.copper_usd_per_t as reference_copper_usd_per_t,
     prices.copper_basis_code as reference_price_basis_code,
-    lots.mass_wmt,
-    lots.mass_dmt,
-    cast(lots.copper_g as bigint) as copper_g,
+    {% for mass in ['mass_wmt', 'mass_dmt'] -%}
+        case
+            when divided.own_g < divided.lot_g
+                then {{ tonnes_of(whole_part(
+                    'cast(lots.' ~ mass ~ ' * 1000000 as bigint)', 'divided.own_g', 'divided.lot_g'
+                )) }}
+            else lots.{{ mass }}
+        end as {{ mass }},
+    {% endfor -%}
+    cast(coalesce(divided.own_g, lots.copper_g) as bigint) as copper_g,
     cast(coalesce(followed.exported_g, 0) as bigint) as exported_g,
     cast(coalesce(followed.at_pit_g, 0) as bigint) as at_pit_g,
     cast(coalesce(followed.at_plant_g, 0) as bigint) as at_plant_g,
     cast(coalesce(followed.in_store_g, 0) as bigint) as in_store_g,
     lots.is_synthetic
 from {{ ref('int_lot__measures') }} as lots
-left join undivided
-    on lots.lot_key = undivided.lot_key and lots.is_synthetic = undivided.is_synthetic
+left join divided
+    on lots.lot_key = divided.lot_key and lots.is_synthetic = divided.is_synthetic
+left join paid
+    on lots.lot_key = paid.lot_key and lots.is_synthetic = paid.is_synthetic
 left join followed
     on lots.lot_key = followed.origin_lot_key and lots.is_synthetic = followed.is_synthetic
 left join {{ ref('int_price__daily') }} as prices
     on lots.first_date = prices.price_date and lots.is_synthetic = prices.is_synthetic
-where lots.is_origin or undivided.lot_key is not null
+-- Lots whose copper no paper divides are their own origins too.
+where divided.own_g is not null or (divided.lot_key is null and (lots.is_origin or paid.lot_key is not null))
