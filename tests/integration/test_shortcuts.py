@@ -105,7 +105,10 @@ def test_the_row_that_a_price_is_from_can_be_found(analysts, basis) -> None:
 
 
 def test_per_tonne_and_contained_copper_are_those_of_the_models(analysts) -> None:
-    per_tonne = "SELECT gross_margin_usd_per_t AS known, marts.usd_per_t(gross_margin_usd, copper_t) AS told FROM marts.mart_value_chain_margin"
+    per_tonne = (
+        "SELECT gross_margin_usd_per_t AS known, marts.usd_per_t(copper_known_gross_margin_usd, copper_t) AS told "
+        "FROM marts.mart_value_chain_margin"
+    )
     contained = "SELECT contained_cu_t AS known, marts.contained_copper_t(payable_dmt, cu_pct) AS told FROM intermediate.int_settlement__lots_valued"
     for sql in (per_tonne, contained):
         rows, wrong = differing(analysts, sql)

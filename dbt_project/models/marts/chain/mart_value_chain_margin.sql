@@ -1,7 +1,8 @@
 {{ config(post_hook=["{{ usd_per_t_macro() }}", "{{ contained_copper_macro() }}"]) }}
 -- Margins of the links by month, department and form of the ore and the registration's state on the lot's day.
 -- Sums are those of fct_lot_link_margin (a test); bounds are sums of the lots' bounds, so wider than a sum would need.
--- Shares are of the lots of the cell that the papers follow to the port, in all of whose links they sum to one of FOB.
+-- US$ per tonne are of the lots whose copper (or dry mass) is known, shares of those that the papers follow to the
+-- port, in all of whose links they sum to one of FOB.
 with lots as (
     select
         lot_key,
@@ -54,6 +55,10 @@ links as (
         sum(margins.gross_margin_usd) as gross_margin_usd,
         sum(margins.gross_margin_low_usd) as gross_margin_low_usd,
         sum(margins.gross_margin_high_usd) as gross_margin_high_usd,
+        sum(case when lots.copper_t > 0 then margins.gross_margin_usd else 0 end)
+            as copper_known_gross_margin_usd,
+        sum(case when lots.mass_dmt > 0 then margins.gross_margin_usd else 0 end)
+            as mass_known_gross_margin_usd,
         sum(margins.gross_margin_usd) filter (where lots.is_complete) as complete_gross_margin_usd,
         sum(margins.observed_usd) as observed_usd,
         sum(margins.modelled_usd) as modelled_usd,
@@ -85,8 +90,10 @@ select
     {% endfor -%}
     cast(cells.copper_t as decimal(18, 6)) as copper_t,
     cast(cells.mass_dmt as decimal(18, 6)) as mass_dmt,
-    {{ per_unit('links.gross_margin_usd', 'cells.copper_t') }} as gross_margin_usd_per_t,
-    {{ per_unit('links.gross_margin_usd', 'cells.mass_dmt') }} as gross_margin_usd_per_dmt,
+    cast(links.copper_known_gross_margin_usd as decimal(18, 2)) as copper_known_gross_margin_usd,
+    cast(links.mass_known_gross_margin_usd as decimal(18, 2)) as mass_known_gross_margin_usd,
+    {{ per_unit('links.copper_known_gross_margin_usd', 'cells.copper_t') }} as gross_margin_usd_per_t,
+    {{ per_unit('links.mass_known_gross_margin_usd', 'cells.mass_dmt') }} as gross_margin_usd_per_dmt,
     cast(coalesce(links.complete_gross_margin_usd, 0) as decimal(18, 2)) as complete_gross_margin_usd,
     cast(coalesce(cells.lme_contained_usd, 0) as decimal(18, 2)) as lme_contained_usd,
     cast(coalesce(cells.payable_lme_usd, 0) as decimal(18, 2)) as payable_lme_usd,
