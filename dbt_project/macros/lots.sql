@@ -46,7 +46,7 @@
   How much of a campaign's products a lot of its feed is given, as a whole number, so that sums do not depend on an order.
   `recovery` is recovery_frac or one of its bounds.
 #}
-{% macro allocation_weight(method, recovery='recovery_frac') -%}
+{% macro allocation_weight(method, recovery) -%}
     {%- if method == 'RECOVERABLE' -%}
     greatest(cast(round(copper_g * {{ recovery }} * 1000) as bigint), 1)
     {%- elif method == 'MASS' -%}

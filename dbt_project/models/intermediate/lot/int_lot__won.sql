@@ -1,8 +1,9 @@
 -- How much of the copper that each lot gave to a campaign went on with the products (won_g); the rest is in the
 -- tailings. The products' copper is shared over the feed by the method of var allocation_method: RECOVERABLE, by the
 -- copper that a plant recovers of such ore (int_lot__recoveries); MASS, by dry mass; VALUE, by what was paid for the
--- lot. No lot wins more than it gave. Heaps lose nothing, so all methods agree there. won_low_g and won_high_g are what
--- it would be if the recovery lay at its bounds, and those of the other lots at their opposite ones.
+-- lot. No lot wins more than it gave. A heap treats nothing: what it lacks all its lots lack alike (COPPER). won_low_g
+-- and won_high_g are what it would be if the recovery lay at its bounds, and those of the other lots at their opposite
+-- ones.
 with fed as (
     select
         fed.campaign_key,
@@ -13,8 +14,11 @@ with fed as (
         recoveries.recovery_frac,
         recoveries.recovery_low_frac,
         recoveries.recovery_high_frac,
+        campaigns.is_heap,
         fed.is_synthetic
     from {{ ref('int_lot__fed') }} as fed
+    inner join {{ ref('int_lot__balances') }} as campaigns
+        on fed.campaign_key = campaigns.campaign_key and fed.is_synthetic = campaigns.is_synthetic
     inner join {{ ref('int_lot__books') }} as books
         on fed.lot_key = books.lot_key and fed.is_synthetic = books.is_synthetic
     inner join {{ ref('int_lot__recoveries') }} as recoveries
@@ -37,9 +41,12 @@ weighed as (
         campaign_key,
         lot_key,
         copper_g,
-        {{ allocation_weight(var('allocation_method')) }} as weight,
-        {{ allocation_weight(var('allocation_method'), 'recovery_low_frac') }} as weight_low,
-        {{ allocation_weight(var('allocation_method'), 'recovery_high_frac') }} as weight_high,
+        {% for side in ['', '_low', '_high'] -%}
+            case
+                when is_heap then copper_g
+                else {{ allocation_weight(var('allocation_method'), 'recovery' ~ side ~ '_frac') }}
+            end as weight{{ side }},
+        {% endfor -%}
         is_synthetic
     from priced
     where copper_g > 0
@@ -80,6 +87,7 @@ with_gains as (
 ordered as (
     select
         with_gains.*,
+        balances.is_heap,
         balances.product_g,
         sum(with_gains.weight) over onward as weight_onward,
         sum(with_gains.copper_g) over onward as copper_onward_g,
@@ -154,6 +162,6 @@ select
         won_g * (cast(weight_high as double) / weight)
         * (cast(all_weight as double) / (weight_high + all_weight_low - weight_low))
     ), copper_g) as bigint) as won_high_g,
-    '{{ var('allocation_method') }}' as allocation_method_code,
+    case when is_heap then 'COPPER' else '{{ var('allocation_method') }}' end as allocation_method_code,
     is_synthetic
 from shared
