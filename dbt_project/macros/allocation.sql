@@ -3,7 +3,8 @@
   by origin, kind, roles and basis, and by the columns `per` of `transfers` as well. Whole cents, exact per transfer: an origin
   has its copper's part, cut towards zero, and the largest origin what the cuts leave over. Bounds lie as far from the value as
   their own part, rounded outwards, so that they stay bounds; of an origin whose part is not sure, at its least part of the one
-  and its largest of the other. A lot without a genealogy is its own origin: no money is lost.
+  and its largest of the other. A part lies between zero and the whole, and so do its bounds: what cannot be below zero has no part
+  below it. A lot without a genealogy is its own origin: no money is lost.
 
   `transfers` has transfer_key, kind_code, lot_key, basis_code (see int_lot__shares), payee_role_code, payer_role_code, value_usd,
   value_low_usd, value_high_usd, value_basis_code, is_synthetic.
@@ -92,16 +93,18 @@ summed as (
         origin_lot_key,
         flow_number,
         cast(sum(value_cents) as bigint) as value_cents,
-        cast(sum(
+        cast(sum(greatest(
             value_cents
             - {{ outer_part('below_cents') }}
-            - {{ unsure_part('(whole_cents - below_cents)', 'share_g - share_low_g', 'share_high_g - share_g') }}
-        ) as bigint) as low_cents,
-        cast(sum(
+            - {{ unsure_part('(whole_cents - below_cents)', 'share_g - share_low_g', 'share_high_g - share_g') }},
+            least(whole_cents - below_cents, 0)
+        )) as bigint) as low_cents,
+        cast(sum(least(
             value_cents
             + {{ outer_part('above_cents') }}
-            + {{ unsure_part('(whole_cents + above_cents)', 'share_high_g - share_g', 'share_g - share_low_g') }}
-        ) as bigint) as high_cents,
+            + {{ unsure_part('(whole_cents + above_cents)', 'share_high_g - share_g', 'share_g - share_low_g') }},
+            greatest(whole_cents + above_cents, 0)
+        )) as bigint) as high_cents,
         count(*) as transfer_count,
         is_synthetic
     from parts
