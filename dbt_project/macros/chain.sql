@@ -154,3 +154,14 @@ left join heaps on {{ transfer }}.lot_key = heaps.lot_key and {{ transfer }}.is_
         else {{ owner_role(transfer ~ '.payer_key', roles) }}
     end
 {%- endmacro %}
+
+{#
+  Which deal a payment is of, null where it is of either: a plant that buys the ore sells the product; ore that is milled for
+  another stays his.
+#}
+{% macro deal_of(kind, payee_role) -%}
+    case
+        when {{ kind }} = 'ORE_AT_PLANT' or ({{ kind }} = 'CONCENTRATE' and {{ payee_role }} = 'PLANT') then 'BOUGHT'
+        when {{ kind }} in ('CONCENTRATE', 'MILLING') then 'TOLL'
+    end
+{%- endmacro %}

@@ -100,6 +100,14 @@ flows as (
     where profiles.base_code = 'CONTAINED' and profiles.cell_level = 0
 ),
 
+-- Where papers tell of the deal, what is of the other one is not paid, however few such lots there are to show it.
+of_deal as (
+    select
+        *,
+        {{ deal_of('transfer_kind_code', 'payee_role_code') }} as deal_code
+    from flows
+),
+
 beyond as (
     select
         lost.lot_key,
@@ -127,8 +135,10 @@ beyond as (
         lost.is_synthetic
     from lost
     inner join {{ ref('lot_loss_stages') }} as stages on lost.loss_code = stages.loss_code
-    inner join flows on stages.stage_code = flows.stage_code and lost.is_synthetic = flows.is_synthetic
-    where lost.loss_code <> 'UNTOLD' or lost.stage_code = flows.stage_code
+    inner join of_deal as flows on stages.stage_code = flows.stage_code and lost.is_synthetic = flows.is_synthetic
+    where
+        (lost.loss_code <> 'UNTOLD' or lost.stage_code = flows.stage_code)
+        and (flows.deal_code is null or lost.deal_code in (flows.deal_code, '?', '--'))
 ),
 
 -- A lot that is lost beyond a stage is not asked again whether something of that stage is not told.

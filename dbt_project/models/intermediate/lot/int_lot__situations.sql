@@ -2,29 +2,39 @@
 -- stand for their campaign), whether its ore is the plant's or milled for another (deal_code), whether who sells it
 -- mined it or gathered it (seller_code), form and grade (? where no paper tells); and its copper at the London price
 -- of its day, of a campaign that of all it was fed.
-with batches as (
+with lines as (
     select
-        codes.lot_key,
-        max(case lines.contract_kind_code when 'COMPRA' then 'BOUGHT' when 'MAQUILA' then 'TOLL' end) as deal_code,
-        bool_or(lines.contract_kind_code = 'MEZCLA') as is_mixed,
-        lines.is_synthetic
-    from {{ ref('stg_partner_campaigns__lines') }} as lines
-    inner join {{ ref('int_lot__codes') }} as codes
-        on
-            lines.plant_key = codes.party_key
-            and lines.lot_id = codes.lot_id
-            and lines.is_synthetic = codes.is_synthetic
-    where lines.is_current
-    group by codes.lot_key, lines.is_synthetic
+        lot_key,
+        contract_kind_code,
+        is_heap,
+        is_synthetic
+    from {{ ref('int_lot__batch_lines') }}
+
+    union all
+
+    -- What no line tells of: tailings by difference, copper that is not accounted for.
+    select
+        rest_lot_key as lot_key,
+        contract_kind_code,
+        is_heap,
+        is_synthetic
+    from {{ ref('int_lot__balances') }}
+),
+
+batches as (
+    select
+        lot_key,
+        max(case contract_kind_code when 'COMPRA' then 'BOUGHT' when 'MAQUILA' then 'TOLL' end) as deal_code,
+        bool_or(is_heap) as is_mixed,
+        is_synthetic
+    from lines
+    group by lot_key, is_synthetic
 ),
 
 paid as (
     select
         lot_key,
-        max(case
-            when kind_code = 'ORE_AT_PLANT' or (kind_code = 'CONCENTRATE' and payee_role_code = 'PLANT') then 'BOUGHT'
-            when kind_code = 'CONCENTRATE' or kind_code = 'MILLING' then 'TOLL'
-        end) as deal_code,
+        max({{ deal_of('kind_code', 'payee_role_code') }}) as deal_code,
         bool_or(payee_role_code = 'COLLECTOR' or payer_role_code = 'COLLECTOR') as has_collector,
         bool_or(
             kind_code = 'ORE_AT_PLANT'
