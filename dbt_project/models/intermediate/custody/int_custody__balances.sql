@@ -46,7 +46,8 @@ received as (
 exports as (
     select
         batch_key,
-        sum(copper_g) as copper_in_g,
+        -- Not known where it is not known of every lot: what was declared would close by itself.
+        case when count(*) = count(made_copper_g) then sum(made_copper_g) end as copper_in_g,
         sum(declared_copper_g) as copper_out_g,
         is_synthetic
     from {{ ref('int_custody__batches') }}

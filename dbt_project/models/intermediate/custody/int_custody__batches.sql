@@ -1,6 +1,7 @@
 -- Batches whose custody is told, by lot: every declaration of export with the product lots that it holds, and what
--- every plant fed to the campaigns that ended in a month. Copper in whole grams: of an export the ledger's (what the
--- plant made) or, where it has none, the declared; of a feed the plant's own.
+-- every plant fed to the campaigns that ended in a month. Copper in whole grams: of an export the ledger's or, where it
+-- has none, the declared; of a feed the plant's own. made_copper_g is what a plant's own line says that it made of an
+-- export, and nothing else.
 with exports as (
     select
         exports.declaration_id,
@@ -8,6 +9,7 @@ with exports as (
         exports.shipped_date,
         exports.lot_key,
         nullif(lots.copper_g, 0) as lot_copper_g,
+        case when lots.mass_evidence_code = 'MADE' then nullif(lots.copper_g, 0) end as lot_made_g,
         cast(exports.copper_t * 1000000 as bigint) as declared_copper_g,
         exports.is_synthetic
     from {{ ref('int_copper__exports') }} as exports
@@ -26,6 +28,8 @@ select
         {{ grams_by_weight('lot_copper_g', 'declared_copper_g', ['lot_key', 'is_synthetic'], ['declaration_id']) }},
         declared_copper_g
     ) as copper_g,
+    {{ grams_by_weight('lot_made_g', 'declared_copper_g', ['lot_key', 'is_synthetic'], ['declaration_id']) }}
+        as made_copper_g,
     declared_copper_g,
     is_synthetic
 from exports
@@ -39,6 +43,7 @@ select
     date_trunc('month', lines.ended_date) as month,
     coalesce(codes.lot_key, lines.lot_id) as lot_key,
     cast(sum(lines.copper_kg) * 1000 as bigint) as copper_g,
+    null as made_copper_g,
     null as declared_copper_g,
     lines.is_synthetic
 from {{ ref('stg_partner_campaigns__lines') }} as lines
