@@ -51,6 +51,7 @@ _INPUTS = (
     "intermediate.int_haul__documents", "intermediate.int_settlement__sales", "intermediate.int_lot__arrivals",
     "intermediate.int_lot__codes", "intermediate.int_campaign__milled", "intermediate.int_lot__edges",
     "intermediate.int_lot__genealogy", "intermediate.int_lot__origin_ranges", "intermediate.int_lot__unbalanced",
+    "intermediate.int_lot__balances", "intermediate.int_campaign__origins_fed",
     "intermediate.int_export__lots_valued", "intermediate.int_export__lots", "marts.dim_lot",
     "staging.stg_partner_settlements__settlements", "staging.stg_partner_exports__lines",
     "staging.stg_partner_campaigns__lines",
@@ -63,7 +64,8 @@ _SECTOR = (
 #: and in these columns, as numbers of lots or of papers, which a copy has of its own:
 _NUMBERS = (
     "lot_key", "origin_lot_key", "from_lot_key", "to_lot_key", "lot_id", "document_key", "haul_key", "invoice_key",
-    "sheet_id", "ticket_id", "settlement_id", "campaign_key", "campaign_id", "detraction_deposit_id",
+    "sheet_id", "ticket_id", "settlement_id", "campaign_key", "campaign_id", "campaign_lot_key", "rest_lot_key",
+    "detraction_deposit_id",
 )  # fmt: skip
 
 

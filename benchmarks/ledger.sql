@@ -738,10 +738,14 @@ SELECT
     coalesce(h.copper_g - u.low_g, 0) AS less_g, coalesce(u.high_g - h.copper_g, 0) AS more_g
 FROM held AS h LEFT JOIN unsure AS u USING (lot, origin);
 INSERT INTO shares
-SELECT f.to_lot, true, s.origin, sum(s.copper_g), 0, 0
-FROM (SELECT DISTINCT from_lot, to_lot FROM edges WHERE to_kind = 'TAILINGS') AS f
-INNER JOIN shares AS s ON f.from_lot = s.lot
-GROUP BY ALL;
+WITH fed AS MATERIALIZED (
+    SELECT l.lot, f.origin_lot_key, f.is_synthetic, f.copper_g
+    FROM house.intermediate.int_campaign__origins_fed AS f
+    INNER JOIN lots AS l ON f.lot_key = l.lot_key AND f.is_synthetic = l.is_synthetic
+)
+SELECT f.lot, true, l.lot, f.copper_g, 0, 0
+FROM fed AS f
+INNER JOIN lots AS l ON f.origin_lot_key = l.lot_key AND f.is_synthetic = l.is_synthetic;
 DROP TABLE held;
 
 CREATE TEMP TABLE wholes AS
@@ -758,7 +762,8 @@ CREATE TEMP MACRO unsure(bound, nearer, further, lot_g, origin_count) AS CASE
     ELSE part(abs(bound), CASE WHEN bound < 0 THEN further ELSE nearer END, lot_g) + origin_count
 END;
 
--- Milling is booked on tailings and shared over all that was fed; a lot without shares is its own origin.
+-- Milling is booked on tailings and shared over all that was fed; a lot without shares is its own origin. Bounds of a part lie
+-- between zero and the whole's.
 CREATE TEMP MACRO shared(amounts) AS TABLE
 WITH whole AS (
     SELECT a.*, coalesce(w.lot_g, 1) AS lot_g, coalesce(w.origin_count, 1) AS origin_count,
@@ -774,14 +779,15 @@ rests AS (
 ),
 parts AS (
     SELECT
-        largest AS origin, kind, payee, payer, basis, cents, below, above, 1 AS lot_g, 1 AS share_g, 1 AS spread,
-        0 AS unsure_low, 0 AS unsure_high
+        largest AS origin, kind, payee, payer, basis, cents, below, above, cents - below AS bound_low,
+        cents + above AS bound_high, 1 AS lot_g, 1 AS share_g, 1 AS spread, 0 AS unsure_low, 0 AS unsure_high
     FROM whole WHERE origin_count = 1
     UNION ALL
     SELECT
         s.origin, w.kind, w.payee, w.payer, w.basis,
         part(w.cents, s.copper_g, w.lot_g) + CASE WHEN s.origin = w.largest THEN r.rest ELSE 0 END AS cents,
-        w.below, w.above, w.lot_g, s.copper_g AS share_g,
+        w.below, w.above, w.cents - w.below AS bound_low, w.cents + w.above AS bound_high, w.lot_g,
+        s.copper_g AS share_g,
         CASE WHEN s.origin = w.largest THEN w.origin_count ELSE 1 END AS spread,
         unsure(w.cents - w.below, s.less_g, s.more_g, w.lot_g, w.origin_count) AS unsure_low,
         unsure(w.cents + w.above, s.more_g, s.less_g, w.lot_g, w.origin_count) AS unsure_high
@@ -789,8 +795,14 @@ parts AS (
 )
 SELECT
     origin, kind, payee, payer, basis, sum(cents)::BIGINT AS cents,
-    sum(cents - CASE WHEN below = 0 THEN 0 ELSE part(below, share_g, lot_g) + spread END - unsure_low)::BIGINT AS low_cents,
-    sum(cents + CASE WHEN above = 0 THEN 0 ELSE part(above, share_g, lot_g) + spread END + unsure_high)::BIGINT AS high_cents,
+    sum(greatest(
+        cents - CASE WHEN below = 0 THEN 0 ELSE part(below, share_g, lot_g) + spread END - unsure_low,
+        least(bound_low, 0)
+    ))::BIGINT AS low_cents,
+    sum(least(
+        cents + CASE WHEN above = 0 THEN 0 ELSE part(above, share_g, lot_g) + spread END + unsure_high,
+        greatest(bound_high, 0)
+    ))::BIGINT AS high_cents,
     count(*) AS transfer_count
 FROM parts
 GROUP BY ALL;
@@ -868,15 +880,35 @@ WITH followed AS (
     ) AS s
     GROUP BY s.origin
 ),
-undivided AS (SELECT DISTINCT b.lot FROM booked AS b ANTI JOIN wholes AS w ON b.lot = w.lot)
+own AS (
+    SELECT s.lot, s.copper_g AS own_g, w.lot_g
+    FROM shares AS s INNER JOIN wholes AS w USING (lot, is_feed)
+    WHERE s.origin = s.lot AND NOT s.is_feed
+),
+undivided AS (
+    SELECT lot FROM (SELECT lot FROM measures WHERE is_origin UNION SELECT lot FROM booked) AS begun
+    ANTI JOIN wholes AS w USING (lot)
+)
 SELECT
-    m.*, coalesce(f.exported_g, 0) AS exported_g, coalesce(f.at_pit_g, 0) AS at_pit_g,
+    m.* REPLACE (
+        coalesce(o.own_g, m.copper_g) AS copper_g,
+        CASE
+            WHEN o.own_g < o.lot_g THEN tonnes(part(CAST(m.mass_wmt * 1000000 AS BIGINT), o.own_g, o.lot_g))
+            ELSE m.mass_wmt
+        END AS mass_wmt,
+        CASE
+            WHEN o.own_g < o.lot_g THEN tonnes(part(CAST(m.mass_dmt * 1000000 AS BIGINT), o.own_g, o.lot_g))
+            ELSE m.mass_dmt
+        END AS mass_dmt
+    ),
+    coalesce(f.exported_g, 0) AS exported_g, coalesce(f.at_pit_g, 0) AS at_pit_g,
     coalesce(f.at_plant_g, 0) AS at_plant_g,
     coalesce(f.in_store_g, 0) AS in_store_g
 FROM measures AS m
+LEFT JOIN own AS o USING (lot)
 LEFT JOIN undivided AS u USING (lot)
 LEFT JOIN followed AS f USING (lot)
-WHERE m.is_origin OR u.lot IS NOT NULL;
+WHERE o.lot IS NOT NULL OR u.lot IS NOT NULL;
 
 CREATE TEMP TABLE exported AS
 WITH valued AS (
@@ -944,24 +976,28 @@ UNION ALL
 SELECT DISTINCT origin, kind::VARCHAR FROM flows WHERE basis <> 'observed';
 
 -- What lots are compared by, and what is usually paid ---------------------------------------------------------------
+CREATE TEMP MACRO deal_of(kind, payee) AS CASE
+    WHEN kind = 'ORE_AT_PLANT' OR (kind = 'CONCENTRATE' AND payee = 'PLANT') THEN 'BOUGHT'
+    WHEN kind IN ('CONCENTRATE', 'MILLING') THEN 'TOLL'
+END;
+
 CREATE TEMP TABLE situations AS
 WITH batches AS (
-    -- lines without a code are lots of their own: no contract is told of those
     SELECT
         lot_key, is_synthetic,
         max(CASE contract_kind_code WHEN 'COMPRA' THEN 'BOUGHT' WHEN 'MAQUILA' THEN 'TOLL' END) AS deal,
         bool_or(is_heap) AS is_mixed
-    FROM house.intermediate.int_lot__batch_lines
-    WHERE lot_key <> concat(campaign_key, '-', line_number)
+    FROM (
+        SELECT lot_key, is_synthetic, contract_kind_code, is_heap FROM house.intermediate.int_lot__batch_lines
+        UNION ALL
+        SELECT rest_lot_key, is_synthetic, contract_kind_code, is_heap FROM house.intermediate.int_lot__balances
+    ) AS told
     GROUP BY ALL
 ),
 paid AS (
     SELECT
         lot,
-        max(CASE
-            WHEN kind = 'ORE_AT_PLANT' OR (kind = 'CONCENTRATE' AND payee = 'PLANT') THEN 1
-            WHEN kind IN ('CONCENTRATE', 'MILLING') THEN 2
-        END) AS deal,
+        max(deal_of(kind, payee)) AS deal,
         bool_or(payee = 'COLLECTOR' OR payer = 'COLLECTOR') AS has_collector,
         bool_or(kind = 'ORE_AT_PLANT' AND payee = 'OPERATOR' AND is_documented) AS is_operators
     FROM booked
@@ -972,7 +1008,7 @@ SELECT
     CASE m.lot_kind WHEN 'TAILINGS' THEN 'CAMPAIGN' ELSE m.lot_kind::VARCHAR END AS stage_code,
     CASE
         WHEN m.lot_kind = 'PIT' THEN '--'
-        ELSE coalesce(b.deal, CASE p.deal WHEN 2 THEN 'TOLL' WHEN 1 THEN 'BOUGHT' END, '?')
+        ELSE coalesce(b.deal, p.deal, '?')
     END AS deal_code,
     CASE
         WHEN m.lot_kind IN ('PRODUCT', 'TAILINGS') THEN '--'
@@ -1113,6 +1149,7 @@ LEFT JOIN told AS t ON l.lot = t.lot AND u.kind = t.kind
 LEFT JOIN told AS sold ON l.lot = sold.lot AND sold.kind = 'ORE_AT_PLANT'
 WHERE
     (l.loss_code <> 'UNTOLD' OR l.stage_code = u.stage_code)
+    AND coalesce(l.deal_code IN (deal_of(u.kind, u.payee), '?', '--'), true)
     AND (t.lot IS NULL OR l.stage_code <> u.stage_code)
     AND NOT (
         l.loss_code = 'UNTOLD' AND u.kind IN ('BILLER_FEE', 'ORE_BETWEEN_COLLECTORS')
@@ -1281,6 +1318,8 @@ links AS (
         sum(m.purchases_usd) AS purchases_usd,
         sum(m.gross_margin_usd) AS gross_margin_usd, sum(m.gross_margin_low_usd) AS gross_margin_low_usd,
         sum(m.gross_margin_high_usd) AS gross_margin_high_usd,
+        coalesce(sum(m.gross_margin_usd) FILTER (l.copper_t > 0), 0) AS of_copper_usd,
+        coalesce(sum(m.gross_margin_usd) FILTER (l.mass_dmt > 0), 0) AS of_mass_usd,
         sum(m.gross_margin_usd) FILTER (l.is_complete) AS complete_usd, sum(m.observed_usd) AS observed_usd,
         sum(m.modelled_usd) AS modelled_usd, sum(m.imputed_usd) AS imputed_usd
     FROM marts.fct_lot_link_margin AS m INNER JOIN lots AS l USING (lot_key, is_synthetic)
@@ -1299,9 +1338,10 @@ SELECT
     gross_margin_usd::DECIMAL(18, 2) AS gross_margin_usd, gross_margin_low_usd::DECIMAL(18, 2) AS gross_margin_low_usd,
     gross_margin_high_usd::DECIMAL(18, 2) AS gross_margin_high_usd, copper_t::DECIMAL(18, 6) AS copper_t,
     mass_dmt::DECIMAL(18, 6) AS mass_dmt,
-    (CAST(gross_margin_usd AS DOUBLE) / nullif(CAST(copper_t AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_t,
-    (CAST(gross_margin_usd AS DOUBLE) / nullif(CAST(mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4)
-        AS gross_margin_usd_per_dmt,
+    of_copper_usd::DECIMAL(18, 2) AS copper_known_gross_margin_usd,
+    of_mass_usd::DECIMAL(18, 2) AS mass_known_gross_margin_usd,
+    (CAST(of_copper_usd AS DOUBLE) / nullif(CAST(copper_t AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_t,
+    (CAST(of_mass_usd AS DOUBLE) / nullif(CAST(mass_dmt AS DOUBLE), 0))::DECIMAL(18, 4) AS gross_margin_usd_per_dmt,
     coalesce(complete_usd, 0)::DECIMAL(18, 2) AS complete_gross_margin_usd,
     coalesce(lme_contained_usd, 0)::DECIMAL(18, 2) AS lme_contained_usd,
     coalesce(payable_lme_usd, 0)::DECIMAL(18, 2) AS payable_lme_usd,

@@ -27,7 +27,7 @@ def pandas_ledger(folder: Path) -> None:
     write_transfers(folder, paid, imputed)
 
     edges = edges_of(folder, lots)
-    shares = shares_of(folder, lots, edges)
+    shares = shares_of(folder, lots)
     booked = booked_on(paid, imputed, shares)
     flows = shared(booked, shares)
 

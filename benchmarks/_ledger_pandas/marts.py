@@ -202,9 +202,11 @@ def write_chain(folder: Path, links: pd.DataFrame, bridge: pd.DataFrame) -> None
     rows = rows[["link", *sums]].assign(
         place=places.loc[rows["origin"]].to_numpy(), operator=operator, one=1,
         complete=np.where(of_lot["is_complete"], rows["margin"], np.nan),
+        of_copper=np.where(of_lot["copper_g"] > 0, rows["margin"], 0),
+        of_mass=np.where(of_lot["dry_g"] > 0, rows["margin"], 0),
     )  # fmt: skip
     by = rows.groupby(["place", "link"], sort=False)
-    found = by[[*sums, "one"]].sum()
+    found = by[[*sums, "of_copper", "of_mass", "one"]].sum()
     found = found.assign(
         complete=by["complete"].sum(min_count=1), operator_count=by["operator"].nunique()
     ).reset_index()
@@ -219,6 +221,7 @@ def _write_chain(folder: Path, found: pd.DataFrame, cell: pd.DataFrame) -> None:
     usd = {
         "revenue_usd": found["revenue"], "purchases_usd": found["purchases"], "gross_margin_usd": found["margin"],
         "gross_margin_low_usd": found["low"], "gross_margin_high_usd": found["high"],
+        "copper_known_gross_margin_usd": found["of_copper"], "mass_known_gross_margin_usd": found["of_mass"],
         "complete_gross_margin_usd": found["complete"].fillna(0), "lme_contained_usd": cell["copper"].fillna(0),
         "payable_lme_usd": cell["payable"].fillna(0), "fob_usd": cell["fob"].fillna(0),
     }  # fmt: skip
@@ -226,7 +229,6 @@ def _write_chain(folder: Path, found: pd.DataFrame, cell: pd.DataFrame) -> None:
         "department_code": cell["department_code"], "product_form_code": cell["form_code"], "link_code": found["link"],
         "registry_state": cell["registry_state"],
     }  # fmt: skip
-    margin = double(found["margin"], 2)
     write(folder, "mart_value_chain_margin", {
         "month": cell["month"], "is_synthetic": cell["is_synthetic"], "lot_count": found["one"],
         "operator_count": found["operator_count"], "cell_lot_count": cell["cell_lot_count"],
@@ -235,8 +237,12 @@ def _write_chain(folder: Path, found: pd.DataFrame, cell: pd.DataFrame) -> None:
         **{name: CODES.text(values.to_numpy()) for name, values in coded.items()},
         **{name: as_decimal(cents, 2) for name, cents in usd.items()},
         "copper_t": as_decimal(cell["copper_g"], 6), "mass_dmt": as_decimal(cell["dry_g"], 6),
-        "gross_margin_usd_per_t": as_decimal(quotient(margin, double(cell["copper_g"], 6), 4), 4),
-        "gross_margin_usd_per_dmt": as_decimal(quotient(margin, double(cell["dry_g"], 6), 4), 4),
+        "gross_margin_usd_per_t": as_decimal(
+            quotient(double(found["of_copper"], 2), double(cell["copper_g"], 6), 4), 4
+        ),
+        "gross_margin_usd_per_dmt": as_decimal(
+            quotient(double(found["of_mass"], 2), double(cell["dry_g"], 6), 4), 4
+        ),
         "share_of_lme_contained_frac": share(found["complete"], cell["copper"]),
         "share_of_payable_frac": share(found["complete"], cell["payable"]),
         "share_of_fob_frac": share(found["complete"], cell["fob"]),

@@ -37,25 +37,23 @@ def edges_of(folder: Path, lots: Lots) -> pd.DataFrame:
     return edges.assign(to_kind=lots.frame["lot_kind"].to_numpy()[edges["to_lot"]])
 
 
-def shares_of(folder: Path, lots: Lots, edges: pd.DataFrame) -> Shares:
-    rows = read(
-        folder, "intermediate.int_lot__genealogy", (), ("lot_key", "origin_lot_key", "copper_g", "is_synthetic")
-    )
-    held = pd.DataFrame({"lot": lots.of(rows), "origin": lots.of(rows, "origin_lot_key"), "copper_g": rows["copper_g"]})
-    held = held[(held["copper_g"] > 0) & (held["lot"] >= 0) & (held["origin"] >= 0)].reset_index(drop=True)
+def shares_of(folder: Path, lots: Lots) -> Shares:
+    held = _by_origin(folder, lots, "intermediate.int_lot__genealogy")
     own = _with_unsure(folder, lots, held).assign(holder=2 * held["lot"])
-    fed = edges.loc[edges["to_kind"] == code("TAILINGS"), ["from_lot", "to_lot"]].drop_duplicates()
-    fed = (
-        fed.merge(held, left_on="from_lot", right_on="lot").groupby(["to_lot", "origin"], sort=False)["copper_g"].sum()
-    )
-    fed = fed.reset_index().assign(less_g=0, more_g=0)
-    fed["holder"] = 2 * fed["to_lot"] + 1
+    fed = _by_origin(folder, lots, "intermediate.int_campaign__origins_fed").assign(less_g=0, more_g=0)
+    fed["holder"] = 2 * fed["lot"] + 1
     columns = ["holder", "origin", "copper_g", "less_g", "more_g"]
     parts = pd.concat([own[columns], fed[columns]], ignore_index=True)
     wholes = parts.groupby("holder")["copper_g"].agg(lot_g="sum", origin_count="size")
     # the largest, of equal ones the first
     ordered = parts.sort_values(["holder", "copper_g", "origin"], ascending=[True, False, True])
     return Shares(parts, wholes.assign(largest=ordered.drop_duplicates("holder").set_index("holder")["origin"]))
+
+
+def _by_origin(folder: Path, lots: Lots, table: str) -> pd.DataFrame:
+    rows = read(folder, table, (), ("lot_key", "origin_lot_key", "copper_g", "is_synthetic"))
+    held = pd.DataFrame({"lot": lots.of(rows), "origin": lots.of(rows, "origin_lot_key"), "copper_g": rows["copper_g"]})
+    return held[(held["copper_g"] > 0) & (held["lot"] >= 0) & (held["origin"] >= 0)].reset_index(drop=True)
 
 
 def _with_unsure(folder: Path, lots: Lots, held: pd.DataFrame) -> pd.DataFrame:
@@ -108,28 +106,35 @@ def shared(amounts: pd.DataFrame, shares: Shares) -> pd.DataFrame:
     whole = amounts.join(shares.wholes, on="holder")
     alone = whole["origin_count"].fillna(1) == 1
     one = whole[alone].assign(origin=coalesce(whole["largest"], whole["holder"] // 2)[alone].astype(np.int64))
-    one = one.assign(
+    one = one.assign(**_within(
         # one cent more on a side that has a bound
-        low=one["cents"] - one["below"] - (one["below"] != 0), high=one["cents"] + one["above"] + (one["above"] != 0),
-        count=1
-    )  # fmt: skip
+        one, one["cents"] - one["below"] - (one["below"] != 0), one["cents"] + one["above"] + (one["above"] != 0)
+    ), count=1)  # fmt: skip
     several = whole[~alone].astype({"lot_g": np.int64, "origin_count": np.int64, "largest": np.int64})
     rows = several.merge(shares.parts, on="holder")
-    cents = part(rows["cents"], rows["copper_g"], rows["lot_g"])
-    spread = np.where(rows["origin"] == rows["largest"], rows["origin_count"], 1)
+    cut = part(rows["cents"], rows["copper_g"], rows["lot_g"])
+    is_largest = rows["origin"] == rows["largest"]
+    rest = rows["cents"] - pd.Series(cut).groupby(rows["transfer"]).transform("sum")
+    cents = cut + np.where(is_largest, rest, 0)
+    spread = np.where(is_largest, rows["origin_count"], 1)
     below, above = (
         np.where(rows[side] == 0, 0, part(rows[side], rows["copper_g"], rows["lot_g"]) + spread)
         for side in ("below", "above")
     )
     under = _further(rows, rows["cents"] - rows["below"], rows["less_g"], rows["more_g"])
     over = _further(rows, rows["cents"] + rows["above"], rows["more_g"], rows["less_g"])
-    rows = rows.assign(low=cents - below - under, high=cents + above + over, part=cents, count=1)
-    rest = several["cents"] - rows.groupby("transfer")["part"].sum().reindex(several["transfer"]).to_numpy()
-    rests = several.assign(origin=several["largest"], cents=rest, low=rest, high=rest, count=0)
+    parts = rows.assign(**_within(rows, cents - below - under, cents + above + over), count=1).assign(cents=cents)
     columns = [*_BY, "cents", "low", "high", "count"]
-    parts = rows.drop(columns="cents").rename(columns={"part": "cents"})
-    flows = pd.concat([one[columns], parts[columns], rests[columns]], ignore_index=True)
+    flows = pd.concat([one[columns], parts[columns]], ignore_index=True)
     return flows.groupby(_BY, sort=False).sum().astype(np.int64).reset_index()
+
+
+def _within(rows: pd.DataFrame, low, high) -> dict[str, np.ndarray]:
+    """Bounds of parts, between zero and those of the whole."""
+    return {
+        "low": np.maximum(low, np.minimum(rows["cents"] - rows["below"], 0)),
+        "high": np.minimum(high, np.maximum(rows["cents"] + rows["above"], 0)),
+    }
 
 
 def _further(rows: pd.DataFrame, bound: pd.Series, nearer: pd.Series, further: pd.Series) -> np.ndarray:
@@ -166,15 +171,23 @@ def ends_of(folder: Path, lots: Lots, edges: pd.DataFrame, shares: Shares, refer
 
 
 def origins_of(measures: pd.DataFrame, ends: pd.DataFrame, shares: Shares, booked: pd.DataFrame) -> pd.DataFrame:
-    """Origin lots, by number, with what became of their copper, and lots with amounts that are divided over none."""
+    """Origin lots, by number, with what begins at them and what became of it, and lots that are divided over none."""
     own = shares.parts.assign(lot=shares.parts["holder"] // 2)[shares.parts["holder"] % 2 == 0]
     rows = own.merge(ends, on="lot")
     left = part(rows["left_g"], rows["copper_g"], rows["lot_g"])
     rows = rows.assign(g=np.where(rows["left_g"] == rows["lot_g"], rows["copper_g"], left))
     by_end = {name: rows[rows["end"] == code(end)].groupby("origin")["g"].sum() for end, name in _FOLLOWED.items()}
+    begun = own[own["origin"] == own["lot"]].join(shares.wholes["lot_g"], on="holder").set_index("lot")
+    begun = begun[["copper_g", "lot_g"]].reindex(measures.index)
+    is_begun, is_part = begun["copper_g"].notna(), begun["copper_g"] < begun["lot_g"]
     is_divided = measures.index.isin(shares.wholes.index // 2)
-    is_undivided = measures.index.isin(booked["lot"]) & ~is_divided
-    origins = measures[measures["is_origin"].to_numpy(bool) | is_undivided]
+    is_undivided = ~is_divided & (measures["is_origin"].to_numpy(bool) | measures.index.isin(booked["lot"]))
+    kept = {
+        mass: np.where(is_part, part(measures[mass], begun["copper_g"], begun["lot_g"]), measures[mass])
+        for mass in ("wet_g", "dry_g")
+    }
+    origins = measures.assign(copper_g=np.where(is_begun, begun["copper_g"], measures["copper_g"]), **kept)
+    origins = origins[is_begun | is_undivided]
     followed = pd.DataFrame(by_end).reindex(origins.index).fillna(0).astype(np.int64)
     return origins.join(followed)
 

@@ -39,8 +39,7 @@ def situations_of(
     lot = measures.index.to_numpy()
     deal, is_mixed = _batches(folder, lots)
     kind, payee = booked["kind"], booked["payee"]
-    is_bought = (kind == code("ORE_AT_PLANT")) | ((kind == code("CONCENTRATE")) & (payee == code("PLANT")))
-    is_toll = ~is_bought & kind.isin(codes("CONCENTRATE", "MILLING"))
+    is_bought, is_toll = _deals(kind, payee)
     is_operators = (kind == code("ORE_AT_PLANT")) & (payee == code("OPERATOR")) & booked["is_documented"]
     is_collectors = (payee == code("COLLECTOR")) | (booked["payer"] == code("COLLECTOR"))
     bought, toll, operators, collectors = (
@@ -63,15 +62,18 @@ def situations_of(
     )  # fmt: skip
 
 
+def _deals(kind: pd.Series, payee: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Payments on ore that a plant bought, and on ore that was milled for another; the rest may be on either."""
+    is_bought = (kind == code("ORE_AT_PLANT")) | ((kind == code("CONCENTRATE")) & (payee == code("PLANT")))
+    return is_bought, ~is_bought & kind.isin(codes("CONCENTRATE", "MILLING"))
+
+
 def _batches(folder: Path, lots: Lots) -> tuple[np.ndarray, np.ndarray]:
     """By lot, the deal that campaigns tell of, and whether it was mixed."""
-    lines = read(
-        folder, "intermediate.int_lot__batch_lines", ("contract_kind_code",),
-        ("lot_key", "campaign_key", "line_number", "is_heap", "is_synthetic"),
-    )  # fmt: skip
-    # lines without a code are lots of their own: no contract is told of those
-    own = lines["campaign_key"] + "-" + lines["line_number"].astype(lines["campaign_key"].dtype)
-    lines = lines.assign(lot=lots.of(lines))[(lines["lot_key"] != own).fillna(True).to_numpy(bool)].query("lot >= 0")
+    tables = {"intermediate.int_lot__batch_lines": "lot_key", "intermediate.int_lot__balances": "rest_lot_key"}
+    told = [read(folder, table, ("contract_kind_code",), (key, "is_heap", "is_synthetic"))
+            .assign(lot=lambda rows, key=key: lots.of(rows, key)) for table, key in tables.items()]  # fmt: skip
+    lines = pd.concat(told, ignore_index=True).query("lot >= 0")
     deal, is_mixed = np.full(len(lots.frame), -1, dtype=np.int32), np.zeros(len(lots.frame), dtype=bool)
     for contract, name in (("COMPRA", "BOUGHT"), ("MAQUILA", "TOLL")):
         deal[lines.loc[lines["contract_kind_code"] == code(contract), "lot"]] = code(name)
@@ -266,4 +268,6 @@ def _is_unpaid(rows: pd.DataFrame, booked: pd.DataFrame) -> np.ndarray:
     is_sold = (
         is_untold & rows["kind"].isin(codes("BILLER_FEE", "ORE_BETWEEN_COLLECTORS")) & rows["lot"].isin(sold["lot"])
     )
-    return ((~is_untold | is_here) & ((at < 0) | ~is_here) & ~is_sold).to_numpy()
+    is_bought, is_toll = _deals(rows["kind"], rows["payee"])
+    is_of_other_deal = (is_bought & (rows["deal"] == code("TOLL"))) | (is_toll & (rows["deal"] == code("BOUGHT")))
+    return ((~is_untold | is_here) & ((at < 0) | ~is_here) & ~is_sold & ~is_of_other_deal).to_numpy()

@@ -37,7 +37,7 @@ def polars_ledger(folder: Path) -> None:
     write("fct_transfer", transfers(paid, imputed))
 
     edges = edges_of(scan, lots)
-    shares = shares_of(scan, lots, edges)
+    shares = shares_of(scan, lots)
     booked = booked_on(paid, imputed, shares)
     flows = shared(booked.lazy(), shares)
 

@@ -53,7 +53,7 @@ def ends_of(
 
 
 def origins_of(measures: pl.DataFrame, ends: pl.DataFrame, shares: Shares, booked: pl.DataFrame) -> pl.DataFrame:
-    """Origin lots with what became of their copper, and lots with amounts that are divided over none."""
+    """Origin lots with what begins at them and what became of it, and lots with amounts that are divided over none."""
     left = part(c("left_g"), c("copper_g"), c("lot_g"))
     followed = (
         shares.parts.lazy()
@@ -63,18 +63,30 @@ def origins_of(measures: pl.DataFrame, ends: pl.DataFrame, shares: Shares, booke
         .group_by(c("origin").alias("lot"))
         .agg(c("g").filter(c("end_code") == end).sum().alias(name) for end, name in _FOLLOWED.items())
     )
-    undivided = (
-        booked.lazy()
-        .select("lot")
-        .unique()
-        .join(shares.wholes.lazy(), on="lot", how="anti")
-        .select("lot", pl.lit(True).alias("is_undivided"))
+    own = (
+        shares.parts.lazy()
+        .filter(~c("is_feed"), c("origin") == c("lot"))
+        .join(shares.wholes.lazy().filter(~c("is_feed")), on="lot")
+        .select("lot", c("copper_g").alias("own_g"), c("lot_g").alias("whole_g"))
     )
+    divided = shares.wholes.lazy().select("lot", pl.lit(True).alias("is_divided")).unique()
+    paid = booked.lazy().select("lot", pl.lit(True).alias("is_paid")).unique()
+    is_undivided = c("is_divided").is_null() & (c("is_origin") | c("is_paid").fill_null(False))
+    is_part = c("own_g") < c("whole_g")
     return (
         measures.lazy()
-        .join(undivided, on="lot", how="left")
-        .filter(c("is_origin") | c("is_undivided"))
-        .drop("is_undivided")
+        .join(own, on="lot", how="left")
+        .join(divided, on="lot", how="left")
+        .join(paid, on="lot", how="left")
+        .filter(c("own_g").is_not_null() | is_undivided)
+        .with_columns(
+            pl.coalesce("own_g", "copper_g").alias("copper_g"),
+            *(
+                pl.when(is_part).then(part(c(mass), c("own_g"), c("whole_g"))).otherwise(c(mass)).alias(mass)
+                for mass in ("wet_g", "dry_g")
+            ),
+        )
+        .drop("own_g", "whole_g", "is_divided", "is_paid")
         .join(followed, on="lot", how="left")
         .with_columns(c(*_FOLLOWED.values()).fill_null(0))
         .collect(engine="streaming")
@@ -111,36 +123,36 @@ def missing_of(
     return pl.concat([*told, unseen.rename({"kind": "missing_code"})]).collect(engine="streaming")
 
 
+def deal_of(kind: pl.Expr, payee: pl.Expr) -> pl.Expr:
+    """Which deal a payment is of, null where it is of either."""
+    is_bought = (kind == "ORE_AT_PLANT") | ((kind == "CONCENTRATE") & (payee == "PLANT"))
+    bought, toll = (pl.lit(deal, dtype=pl.String) for deal in ("BOUGHT", "TOLL"))
+    return pl.when(is_bought).then(bought).when(kind.is_in(["CONCENTRATE", "MILLING"])).then(toll)
+
+
 def situations_of(scan: Scan, measures: pl.DataFrame, shares: Shares, booked: pl.DataFrame) -> pl.DataFrame:
     """Every lot by stage, deal, seller, form and grade, and the worth of its copper within bounds."""
     deal = c("contract_kind_code").replace_strict(
         {"COMPRA": "BOUGHT", "MAQUILA": "TOLL"}, default=None, return_dtype=pl.String
     )
+    told = (*LOT, "contract_kind_code", "is_heap")
+    rests = scan("intermediate.int_lot__balances").with_columns(c("rest_lot_key").alias("lot_key"))
     batches = (
-        scan("intermediate.int_lot__batch_lines")
-        # lines without a code are lots of their own: no contract is told of those
-        .filter(c("lot_key") != pl.concat_str("campaign_key", c("line_number").cast(pl.String), separator="-"))
+        pl.concat([scan("intermediate.int_lot__batch_lines").select(told), rests.select(told)])
         .group_by(LOT)
         .agg(deal.max().cast(CODE).alias("deal"), c("is_heap").any().alias("is_mixed"))
     )
-    kind, is_plants = c("kind"), c("payee") == "PLANT"
-    paid_deal = (
-        pl.when((kind == "ORE_AT_PLANT") | ((kind == "CONCENTRATE") & is_plants))
-        .then(1)
-        .when(kind.is_in(["CONCENTRATE", "MILLING"]))
-        .then(2)
-    )
+    kind = c("kind")
     paid = (
         booked.lazy()
         .group_by("lot")
         .agg(
-            paid_deal.max().alias("paid_deal"),
+            deal_of(kind, c("payee")).max().cast(CODE).alias("paid_deal"),
             ((c("payee") == "COLLECTOR") | (c("payer") == "COLLECTOR")).any().alias("has_collector"),
             ((kind == "ORE_AT_PLANT") & (c("payee") == "OPERATOR") & c("is_documented")).any().alias("is_operators"),
         )
     )
     feeds = shares.wholes.lazy().filter("is_feed").select("lot", c("lot_g").alias("fed_g"))
-    of_paid = pl.when(c("paid_deal") == 2).then(code("TOLL")).when(c("paid_deal") == 1).then(code("BOUGHT"))
     is_pit = c("lot_kind") == "PIT"
     return (
         measures.lazy()
@@ -151,7 +163,7 @@ def situations_of(scan: Scan, measures: pl.DataFrame, shares: Shares, booked: pl
             "lot", "is_synthetic",
             pl.when(c("lot_kind") == "TAILINGS").then(code("CAMPAIGN")).otherwise(c("lot_kind").cast(CODE))
             .alias("stage_code"),
-            pl.when(is_pit).then(code("--")).otherwise(pl.coalesce("deal", of_paid, code("?"))).alias("deal_code"),
+            pl.when(is_pit).then(code("--")).otherwise(pl.coalesce("deal", "paid_deal", code("?"))).alias("deal_code"),
             pl.when(c("lot_kind").is_in(["PRODUCT", "TAILINGS"])).then(code("--"))
             .when(is_pit | c("is_mixed") | c("has_collector")).then(code("COLLECTOR"))
             .when("is_operators").then(code("OPERATOR"))

@@ -43,7 +43,7 @@ def _numbered(rows: pl.LazyFrame, lots: pl.DataFrame, end: str) -> pl.DataFrame:
     return found.collect(engine="streaming")
 
 
-def shares_of(scan: Scan, lots: pl.DataFrame, edges: pl.DataFrame) -> Shares:
+def shares_of(scan: Scan, lots: pl.DataFrame) -> Shares:
     held = _held(scan, lots).lazy()
     unsure = _unsure(scan, lots, held)
     own = held.join(unsure, on=("lot", "origin"), how="left").select(
@@ -56,21 +56,9 @@ def shares_of(scan: Scan, lots: pl.DataFrame, edges: pl.DataFrame) -> Shares:
     )
     none = pl.lit(0, dtype=pl.Int64)
     fed = (
-        edges.lazy()
-        .filter(c("to_kind") == "TAILINGS")
-        .select(c("from_lot").alias("lot"), c("to_lot").alias("fed_lot"))
-        .unique()
-        .join(held, on="lot")
-        .group_by("fed_lot", "origin")
-        .agg(c("copper_g").sum())
-        .select(
-            c("fed_lot").alias("lot"),
-            pl.lit(True).alias("is_feed"),
-            "origin",
-            "copper_g",
-            none.alias("less_g"),
-            none.alias("more_g"),
-        )
+        _by_origin(scan("intermediate.int_campaign__origins_fed"), lots)
+        .lazy()
+        .select("lot", pl.lit(True).alias("is_feed"), "origin", "copper_g", none.alias("less_g"), none.alias("more_g"))
     )
     parts = pl.concat([own, fed]).collect(engine="streaming")
     largest = (c("copper_g") * _NUMBERS + (_NUMBERS - 1 - c("origin").cast(pl.Int64))).max()
@@ -86,7 +74,10 @@ def shares_of(scan: Scan, lots: pl.DataFrame, edges: pl.DataFrame) -> Shares:
 
 
 def _held(scan: Scan, lots: pl.DataFrame) -> pl.DataFrame:
-    rows = scan("intermediate.int_lot__genealogy").filter(c("copper_g") > 0)
+    return _by_origin(scan("intermediate.int_lot__genealogy").filter(c("copper_g") > 0), lots)
+
+
+def _by_origin(rows: pl.LazyFrame, lots: pl.DataFrame) -> pl.DataFrame:
     held = _numbered(rows.select("lot_key", "origin_lot_key", "is_synthetic", "copper_g"), lots, "lot")
     from_origins = _numbered(held.rename({"lot_kind": "holder_kind"}).lazy(), lots, "origin_lot")
     return from_origins.select("lot", c("holder_kind").alias("lot_kind"), c("origin_lot").alias("origin"), "copper_g")
@@ -153,39 +144,35 @@ def shared(amounts: pl.LazyFrame, shares: Shares) -> pl.DataFrame:
     )
     several = whole.filter(c("origin_count") > 1)
     parts = several.join(shares.parts.lazy(), on=_HOLDER).with_columns(
-        part(c("cents"), c("copper_g"), c("lot_g")).alias("part"),
-        pl.when(c("origin") == c("largest"))
-        .then(c("origin_count"))
-        .otherwise(pl.lit(1, dtype=pl.Int64))
-        .alias("spread"),
+        part(c("cents"), c("copper_g"), c("lot_g")).alias("part"), (c("origin") == c("largest")).alias("is_largest")
     )
     parts = parts.collect(engine="streaming").lazy()
     taken = parts.group_by("transfer").agg(c("part").sum().alias("taken"))
-    rest = c("cents") - c("taken")
+    rest = pl.when("is_largest").then(c("cents") - c("taken")).otherwise(0)
+    parts = parts.join(taken, on="transfer").with_columns((c("part") + rest).alias("part"))
+    spread = pl.when("is_largest").then(c("origin_count")).otherwise(1)
     below, above = (
-        pl.when(c(side) == 0).then(0).otherwise(part(c(side), c("copper_g"), c("lot_g")) + c("spread"))
+        pl.when(c(side) == 0).then(0).otherwise(part(c(side), c("copper_g"), c("lot_g")) + spread)
         for side in ("below", "above")
     )
-    under = _further(c("cents") - c("below"), c("less_g"), c("more_g"))
-    over = _further(c("cents") + c("above"), c("more_g"), c("less_g"))
+    low, high = c("cents") - c("below"), c("cents") + c("above")
+    under = _further(low, c("less_g"), c("more_g"))
+    over = _further(high, c("more_g"), c("less_g"))
+    # what cannot be below zero has no part below it
+    lowest, highest = pl.min_horizontal(low, 0), pl.max_horizontal(high, 0)
     by = ("origin", "kind", "payee", "payer", "basis")
-    one, none = pl.lit(1, dtype=pl.Int64), pl.lit(0, dtype=pl.Int64)
+    one = pl.lit(1, dtype=pl.Int64)
     rows = [
         whole.filter(c("origin_count") == 1).select(
             c("largest").alias("origin"), *by[1:], "cents",
             # of one origin the part is the whole, and one cent more on a side that has a bound
-            (c("cents") - c("below") - (c("below") != 0)).alias("low_cents"),
-            (c("cents") + c("above") + (c("above") != 0)).alias("high_cents"),
+            pl.max_horizontal(low - (c("below") != 0), lowest).alias("low_cents"),
+            pl.min_horizontal(high + (c("above") != 0), highest).alias("high_cents"),
             one.alias("transfer_count"),
         ),
         parts.select(
-            *by, c("part").alias("cents"), (c("part") - below - under).alias("low_cents"),
-            (c("part") + above + over).alias("high_cents"), one.alias("transfer_count"),
-        ),
-        several.join(taken, on="transfer").select(
-            c("largest").alias("origin"), *by[1:], rest.alias("cents"), rest.alias("low_cents"),
-            rest.alias("high_cents"),
-            none.alias("transfer_count"),
+            *by, c("part").alias("cents"), pl.max_horizontal(c("part") - below - under, lowest).alias("low_cents"),
+            pl.min_horizontal(c("part") + above + over, highest).alias("high_cents"), one.alias("transfer_count"),
         ),
     ]  # fmt: skip
     return pl.concat(rows).group_by(by).agg(pl.all().sum()).collect(engine="streaming")

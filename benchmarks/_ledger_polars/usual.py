@@ -23,6 +23,7 @@ from benchmarks._ledger_polars.amounts import (
     units,
     wide,
 )  # fmt: skip
+from benchmarks._ledger_polars.origins import deal_of
 from benchmarks._ledger_polars.paid import Scan
 from benchmarks._ledger_polars.ratios import FEATURES, Reference, cells, ranged
 
@@ -252,6 +253,9 @@ def _beyond(scan: Scan, lost: pl.LazyFrame, booked: pl.DataFrame, usual: pl.Data
     is_sold_by_paper = (
         is_untold & c("kind").is_in(["BILLER_FEE", "ORE_BETWEEN_COLLECTORS"]) & c("is_sold").fill_null(False)
     )
+    deal = deal_of(c("kind"), c("payee"))
+    is_deal_told = c("deal_code").cast(pl.String).is_in(["BOUGHT", "TOLL"])
+    is_of_other_deal = (is_deal_told & (deal != c("deal_code").cast(pl.String))).fill_null(False)
     is_pit, at_pit = c("stage_code") == "PIT", c("paid_stage_code") == "PIT"
     seller = (
         pl.when(c("paid_stage_code").cast(pl.String).is_in(["CAMPAIGN", "PRODUCT"])).then(code("--"))
@@ -264,7 +268,7 @@ def _beyond(scan: Scan, lost: pl.LazyFrame, booked: pl.DataFrame, usual: pl.Data
         .join(usually, on=("paid_stage_code", "is_synthetic"))
         .join(told.drop("is_documented"), on=("lot", "kind"), how="left")
         .join(sold, on="lot", how="left")
-        .filter(~is_untold | is_here, c("is_told").is_null() | ~is_here, ~is_sold_by_paper)
+        .filter(~is_untold | is_here, c("is_told").is_null() | ~is_here, ~is_sold_by_paper, ~is_of_other_deal)
         .sort("loss_code")
         .unique(("lot", "kind_code"), keep="first", maintain_order=True)
         .select(
