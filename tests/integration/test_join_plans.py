@@ -67,8 +67,8 @@ def test_unsure_lots_do_not_meet_every_product(compiled) -> None:
             CREATE TABLE intermediate.int_lot__genealogy AS
             SELECT 'K' || range // 10 AS lot_key, 'M' || range % 3_000 AS origin_lot_key, 5 AS copper_g, true AS is_synthetic
             FROM range(25_000);
-            CREATE TABLE intermediate.int_lot__edges AS
-            SELECT origin_lot_key AS from_lot_key, lot_key AS to_lot_key, is_synthetic FROM intermediate.int_lot__genealogy;
+            CREATE TABLE intermediate.int_campaign__origins_fed AS
+            SELECT lot_key, origin_lot_key, copper_g, is_synthetic FROM intermediate.int_lot__genealogy;
             CREATE TABLE marts.dim_lot AS
             SELECT DISTINCT lot_key, if(lot_key[-1] < '5', 'PRODUCT', 'TAILINGS') AS lot_kind_code, is_synthetic
             FROM intermediate.int_lot__genealogy
