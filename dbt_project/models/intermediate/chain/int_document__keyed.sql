@@ -67,8 +67,12 @@ found as (
         documents.document_key,
         documents.kind_code,
         documents.part_code,
-        documents.lot_key,
         documents.first_document_key,
+        -- A campaign that names its voucher goes by the lot that the ledger gives it, whatever the voucher calls it.
+        case
+            when documents.kind_code <> 'MILLING' or coalesce(paper_lots.lot_key = documents.lot_key, true)
+                then documents.lot_key
+        end as lot_key,
         in_haul.haul_key,
         coalesce(paper_lots.lot_key, weighed.lot_key, hauls.lot_key) as key_lot_key,
         case
