@@ -1,7 +1,7 @@
 -- Over which origin lots an amount on a lot is shared, by their copper in it. LOT: the lot's own genealogy. FEED: of
--- the lot by which a campaign goes, on which its milling is booked, all that it was fed; tailings alone would charge the
--- loads that gave up the least. The largest share, on ties the first by its code, takes what whole cents leave over.
--- copper_low_g and copper_high_g are the bounds of a part that is not sure (int_lot__origin_ranges).
+-- the lot by which a campaign goes, on which its milling is booked, all that it was fed; tailings alone would charge
+-- the loads that gave up the least. The largest share, on ties the first by its code, takes what whole cents leave
+-- over. copper_low_g and copper_high_g are the bounds of a part that is not sure (int_lot__origin_ranges).
 with shares as (
     select
         lot_key,
