@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import polars as pl
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -79,27 +82,52 @@ def query(settings: Settings, sql: str, form: str, out: Console) -> None:
         print_frame(frame, out)
 
 
-def print_frame(frame: pl.DataFrame, out: Console, title: str | None = None) -> None:
-    """The first `MAX_SHOWN_ROWS` rows: as a table where they fit the width, else one block per row."""
-    shown = frame.head(MAX_SHOWN_ROWS).select(pl.all().map_batches(_texts, return_dtype=pl.String))
-    widths = [max(len(name), *(len(v) for v in shown[name])) if shown.height else len(name) for name in shown.columns]
-    if sum(widths) + 3 * len(widths) + 1 <= out.width:
+@dataclass(frozen=True)
+class Column:
+    """A column of what is printed; one that wraps may be broken between words to make a table fit, no other is."""
+
+    name: str
+    justify: Literal["left", "right"] = "left"
+    wraps: bool = False
+
+    def width(self, cells: Iterable[str]) -> int:
+        """How much room the column needs."""
+        lines = [part for text in (self.name, *cells) for part in (text.split() if self.wraps else text.splitlines())]
+        return max(map(cell_len, lines), default=0)
+
+
+def print_records(out: Console, title: str | None, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Rows of plain text as a table where they fit the width, else one block per row; no value is shortened."""
+    widths = [column.width(row[i] for row in rows) for i, column in enumerate(columns)]
+    if table_width(widths) <= out.width:
         table = Table(title=title, title_justify="left")
-        for name, dtype in frame.schema.items():
-            table.add_column(name, justify="right" if dtype.is_numeric() else "left")
-        for row in shown.iter_rows():
+        for column, width in zip(columns, widths, strict=True):
+            table.add_column(escape(column.name), justify=column.justify, no_wrap=not column.wraps, min_width=width)
+        for row in rows:
             table.add_row(*map(escape, row))
-        out.print(table)
-    else:
-        if title:
-            out.print(f"[italic]{title}[/italic]")
-        margin = max(map(len, shown.columns))
-        for row in shown.iter_rows():
-            out.print(
-                "\n".join(f"  {n:<{margin}}  {escape(v)}" for n, v in zip(shown.columns, row, strict=True)),
-                highlight=False,
-            )
-            out.print("")
+        out.print(table, highlight=False)
+        return
+    if title:
+        out.print(f"[italic]{title}[/italic]", highlight=False)
+    for row in rows:
+        block = Table.grid(padding=(0, 2), pad_edge=False)
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for column, value in zip(columns, row, strict=True):
+            block.add_row(f"  {escape(column.name)}", escape(value))
+        out.print(block, "", highlight=False)
+
+
+def table_width(widths: Sequence[int]) -> int:
+    """Of a table with borders whose columns have these widths."""
+    return sum(widths) + 3 * len(widths) + 1
+
+
+def print_frame(frame: pl.DataFrame, out: Console, title: str | None = None) -> None:
+    """The first `MAX_SHOWN_ROWS` rows."""
+    shown = frame.head(MAX_SHOWN_ROWS).select(pl.all().map_batches(_texts, return_dtype=pl.String))
+    columns = [Column(name, "right" if dtype.is_numeric() else "left") for name, dtype in frame.schema.items()]
+    print_records(out, title, columns, list(shown.iter_rows()))
     if frame.height > MAX_SHOWN_ROWS:
         out.print(f"{MAX_SHOWN_ROWS} of {frame.height:,} rows shown; use --format csv for all of them.")
 

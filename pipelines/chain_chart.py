@@ -8,25 +8,11 @@ from typing import Any
 
 import duckdb
 
+from pipelines.chain_words import LANGUAGES, LINKS, STEPS
+
 _MEASURED, _SIMULATED = "Datos medidos", "Datos simulados, no medidos"
 _COPPER, _PALE = "#a8521f", "#d9a47f"
-#: Column of the bridge and sign with which it goes from LME to FOB.
-_STEPS = {
-    "lme_contained": ("valor LME del cobre contenido", 1),
-    "metallurgical_loss": ("pérdida metalúrgica", -1),
-    "assay_difference": ("diferencia de ensaye", -1),
-    "payability_loss": ("pérdida de pagabilidad", -1),
-    "tc_rc": ("tratamiento y refinación", -1),
-    "penalties": ("penalidades", -1),
-    "credits": ("créditos por oro y plata", 1),
-    "qp_effect": ("efecto del período cuotacional", 1),
-    "unexplained": ("sin explicar", 1),
-    "fob": ("FOB", 1),
-}
-_LINKS = {
-    "OPERATOR": "operador", "CONCESSION_HOLDER": "titular", "COLLECTOR": "acopiador", "BILLER": "facturador",
-    "HAULIER": "transportista", "LABORATORY": "laboratorio", "PLANT": "planta", "TRADER": "comercializadora",
-}  # fmt: skip
+_SPANISH = LANGUAGES.index("es")
 _EMPTY = "Sin lotes seguidos hasta el puerto: faltan documentos de la cadena."
 
 #: (measured or simulated, what, US$, share of the whole from 0 to 1)
@@ -37,15 +23,15 @@ def bridge(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     """The steps from LME contained to FOB of all lots that the papers follow to the port; shares of LME contained."""
     rows = connection.execute(
         f"""
-        SELECT is_synthetic, {", ".join(f"sum({name}_usd)" for name in _STEPS)}
+        SELECT is_synthetic, {", ".join(f"sum({name}_usd)" for name in STEPS)}
         FROM marts.fct_lot_value_bridge WHERE is_complete GROUP BY is_synthetic ORDER BY is_synthetic
         """
     ).fetchall()
     return [
-        (_kind(is_synthetic), what, sign * value, float(sign * value / values[0]))
+        (_kind(is_synthetic), names[_SPANISH], sign * value, float(sign * value / values[0]))
         for is_synthetic, *values in rows
-        for (what, sign), value in zip(_STEPS.values(), values, strict=True)
-        if values[0] and (value or what == "FOB")
+        for (step, (sign, names)), value in zip(STEPS.items(), values, strict=True)
+        if values[0] and (value or step == "fob")
     ]
 
 
@@ -59,18 +45,35 @@ def links(connection: duckdb.DuckDBPyConnection) -> list[Row]:
         """
     ).fetchall()
     return [
-        (_kind(is_synthetic), _LINKS[link], margin, float(margin / whole)) for is_synthetic, link, margin, whole in rows if whole
+        (_kind(is_synthetic), LINKS[link][_SPANISH], margin, float(margin / whole)) for is_synthetic, link, margin, whole in rows if whole
     ]  # fmt: skip
 
 
-def markdown(rows: list[Row], of_what: str) -> str:
-    """A picture of the rows and the same numbers as a table, in Markdown that needs no other file."""
+def markdown(connection: duckdb.DuckDBPyConnection, rows: list[Row], of_what: str) -> str:
+    """A picture of the rows, the same numbers as a table and what of them is provisional, in Markdown that needs no other file."""
     if not rows:
         return _EMPTY
-    lines = [f"| | | US$ | % {of_what} |", "|---|---|---:|---:|"]
+    lines = [f"| | | US$ | % del {of_what} |", "|---|---|---:|---:|"]
     lines += [f"| {kind} | {what} | {usd:,.2f} | {share * 100:.1f} |" for kind, what, usd, share in rows]
     picture = base64.b64encode(_svg(rows, of_what).encode()).decode()
-    return f"![Partes de {of_what}](data:image/svg+xml;base64,{picture})\n\n" + "\n".join(lines)
+    parts = [
+        f"![Partes del {of_what}](data:image/svg+xml;base64,{picture})",
+        "\n".join(lines),
+        _provisional(connection),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _provisional(connection: duckdb.DuckDBPyConnection) -> str:
+    """How many of the lots that are shown have an export whose declaration is not regularised; nothing where none has."""
+    counted = connection.execute(
+        """
+        SELECT is_synthetic, count(*), count(*) FILTER (WHERE NOT is_fob_final) AS provisional
+        FROM marts.fct_lot_value_bridge WHERE is_complete GROUP BY is_synthetic HAVING provisional > 0 ORDER BY is_synthetic
+        """
+    ).fetchall()
+    told = [f"{_kind(is_synthetic).lower()}, {open_} de {lots}" for is_synthetic, lots, open_ in counted]
+    return f"Con lotes todavía provisionales, su DAM sin regularizar: {'; '.join(told)}." if told else ""
 
 
 def _kind(is_synthetic: bool) -> str:
@@ -87,7 +90,7 @@ def _svg(rows: list[Row], of_what: str) -> str:
         alt.Chart(width=320, height=alt.Step(18))
         .mark_bar()
         .encode(
-            x=alt.X("share:Q", title=f"parte de {of_what}").axis(format="%"),
+            x=alt.X("share:Q", title=f"parte del {of_what}").axis(format="%"),
             y=alt.Y("what:N", title=None, sort=order),
             color=alt.Color("kind:N", legend=None).scale(domain=[_MEASURED, _SIMULATED], range=[_COPPER, _PALE]),
         )

@@ -404,11 +404,14 @@ def lot(
         str, typer.Argument(help="Code of a lot as it travels on the papers: M at the pit, L a load, K a product.")
     ],
     lang: Annotated[str, typer.Option("--lang", help="es or en.")] = "es",
+    keys: Annotated[
+        bool, typer.Option("--keys", help="With each payment's key: `antawasi trace fct_transfer transfer_key=KEY`.")
+    ] = False,
 ) -> None:
     """One lot: where its copper came from and went, who was paid what for it, and where its value stayed."""
     from pipelines import lot_card
 
-    lot_card.lot(get_settings(), key, lang, out)
+    lot_card.lot(get_settings(), key, lang, out, keys)
 
 
 @app.command()

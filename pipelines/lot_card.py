@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import duckdb
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.asking import connect
+from pipelines.asking import Column, connect, print_records, table_width
+from pipelines.chain_words import LANGUAGES, LINKS, STEPS
 from pipelines.errors import AntawasiError
 from pipelines.settings import Settings
 
-LANGUAGES = ("es", "en")
-_BAR = 32
+_BAR, _LEAST_BAR = 32, 5
 _MOST_LOTS = 12
 _MOST_PAYMENTS = 60
 
 #: Code or name → (Spanish, English).
-_TEXTS: dict[str, tuple[str, str]] = {
+_TEXTS: dict[str, tuple[str, str]] = LINKS | {step: names for step, (_, names) in STEPS.items()} | {
     "PIT": ("lote en bocamina", "lot at the pit"),
     "LOAD": ("carga", "load"),
     "PRODUCT": ("producto", "product"),
@@ -45,52 +47,47 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "BILLER_FEE": ("comisión del facturador", "biller's fee"),
     "CONCESSION_FEE": ("retribución al titular", "concession holder's fee"),
     "LABORATORY": ("laboratorio", "laboratory"),
-    "OPERATOR": ("operador", "operator"),
-    "CONCESSION_HOLDER": ("titular", "concession holder"),
-    "COLLECTOR": ("acopiador", "collector"),
-    "BILLER": ("facturador", "biller"),
-    "HAULIER": ("transportista", "haulier"),
-    "PLANT": ("planta", "plant"),
-    "TRADER": ("comercializadora", "trader"),
     "ABROAD": ("exterior", "abroad"),
     "observed": ("observado", "observed"),
     "imputed": ("imputado", "imputed"),
     "modelled": ("modelado", "modelled"),
     "provisional": ("provisional", "provisional"),
     "lot": ("Lote", "Lot"),
+    "wmt": ("TMH", "wmt"),
+    "dmt": ("TMS", "dmt"),
+    "registration": ("Inscripción en el día del lote: ", "Registration on the lot's day: "),
+    "registration_of_origins": ("Inscripciones en el día de sus lotes de origen: ", "Registrations on the day of its origin lots: "),
+    "SIN_INSCRIPCION": ("ninguna en los documentos", "none on the papers"),
+    "SIN_ESTADO": ("estado no conocido", "state not known"),
+    "AUSENTE": ("AUSENTE (ya no figura)", "AUSENTE (no longer listed)"),
     "way": ("Camino del cobre", "Way of the copper"),
     "from": ("viene de", "comes from"),
     "origins": ("lotes de origen", "origin lots"),
     "to": ("va a", "goes to"),
     "others": ("otros", "others"),
     "payments": ("Pagos", "Payments"),
+    "payments_of_origins": ("Pagos por sus lotes de origen enteros, desde la bocamina", "Payments for its origin lots whole, from the pit on"),
     "date": ("fecha", "date"),
     "what": ("por qué", "for what"),
     "who": ("de quién a quién", "from whom to whom"),
     "total": ("total US$", "total US$"),
     "part": ("de este lote US$", "of this lot US$"),
+    "part_of_origins": ("de sus orígenes US$", "of its origins US$"),
+    "key": ("clave", "key"),
     "basis": ("base", "basis"),
     "evidence": ("evidencia", "evidence"),
     "untold": ("ningún documento lo dice", "no paper tells it"),
     "more": ("pagos más; `antawasi query` los muestra", "payments more; `antawasi query` shows them"),
     "bridge": ("Del valor LME al FOB", "From LME to FOB"),
     "bridge_of_origins": ("Del valor LME al FOB, de sus lotes de origen enteros", "From LME to FOB, of its origin lots whole"),
-    "lme_contained": ("valor LME del cobre contenido", "LME value of the copper contained"),
-    "metallurgical_loss": ("pérdida metalúrgica", "metallurgical loss"),
-    "assay_difference": ("diferencia de ensaye", "assay difference"),
-    "payability_loss": ("pérdida de pagabilidad", "payability loss"),
-    "tc_rc": ("tratamiento y refinación", "treatment and refining"),
-    "penalties": ("penalidades", "penalties"),
-    "credits": ("créditos por oro y plata", "credits for gold and silver"),
-    "qp_effect": ("efecto del período cuotacional", "effect of the quotational period"),
-    "unexplained": ("sin explicar", "unexplained"),
-    "not_followed": ("no seguido hasta una exportación", "not followed to an export"),
-    "fob": ("FOB", "FOB"),
     "own_fob": ("FOB de este lote solo", "FOB of this lot alone"),
     "margins": ("Margen bruto por eslabón", "Gross margin by link"),
     "margins_of_origins": ("Margen bruto por eslabón, de sus lotes de origen enteros", "Gross margin by link, of its origin lots whole"),
-    "bounds": ("cotas US$", "bounds US$"),
-    "missing": ("Faltan documentos: ", "Papers are missing: "),
+    "bounds": ("cotas", "bounds"),
+    "missing": ("Falta: ", "Missing: "),
+    "to_come": ("Por llegar todavía: ", "Still to come: "),
+    "final_sheet": ("la liquidación final", "the final settlement"),
+    "final_declaration": ("la DAM regularizada", "the regularised DAM"),
     "complete": ("Todos los documentos están.", "No papers are missing."),
     "findings": ("Los documentos no concuerdan: ", "Papers do not agree: "),
     "MASS_BALANCE_BREAK": ("de una campaña salió otro cobre que el que entró", "of a campaign came other copper than went in"),
@@ -99,9 +96,9 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "CYCLE": ("lotes que se alimentan entre sí", "lots that feed one another"),
     "COPPER_EXCEEDS_MASS": ("más cobre que masa", "more copper than mass"),
     "parties": ("Partes que difieren en ventas: ", "Parties that differ on sales: "),
-    "INVOICED_BY_ANOTHER": ("factura otro que el operador", "invoiced by another than the operator"),
+    "INVOICED_BY_ANOTHER": ("factura alguien distinto del operador", "invoiced by another than the operator"),
     "REGISTRATION_OF_ANOTHER": ("la inscripción no es del operador", "the registration is not the operator's"),
-    "INVOICED_BY_NO_HOLDER": ("factura otro que el titular de la inscripción", "invoiced by another than the registration's holder"),
+    "INVOICED_BY_NO_HOLDER": ("factura alguien distinto del titular de la inscripción", "invoiced by another than the registration's holder"),
     "simulated": (" · DATOS SIMULADOS / SIMULATED", " · SIMULATED / DATOS SIMULADOS"),
 }  # fmt: skip
 
@@ -133,22 +130,24 @@ _ONWARD = """
     ) AS onward JOIN intermediate.int_lot__measures AS lots USING (lot_key) WHERE lots.is_synthetic = $simulated
     ORDER BY CASE lots.lot_kind_code WHEN 'LOAD' THEN 1 WHEN 'PRODUCT' THEN 2 ELSE 3 END, onward.copper_g DESC, lots.lot_key
 """
+#: Of all its origin lots: what makes up the margins, which are theirs.
 _PAYMENTS = """
     SELECT t.transfer_date, p.kind_code, p.lot_key, p.payer_role_code, p.payee_role_code, t.value_usd, sum(p.value_cents),
         sum(p.low_cents), sum(p.high_cents), p.value_basis_code, t.value_evidence_code, coalesce(t.voucher_count, 0),
-        coalesce(t.sheet_id, t.ticket_id), coalesce(t.is_provisional, false)
-    FROM marts.lot_payments($key) AS p LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
-    WHERE p.is_synthetic = $simulated
-    GROUP BY t.transfer_key, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14
+        coalesce(t.sheet_id, t.ticket_id), coalesce(t.is_provisional, false), t.transfer_key
+    FROM (SELECT unnest($origins) AS origin) CROSS JOIN LATERAL (FROM marts.lot_payments(origin)) AS p
+    LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
+    WHERE p.is_synthetic = $simulated AND p.origin_lot_key = origin
+    GROUP BY 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15
     HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
     ORDER BY ALL
 """
-_STEPS = (
-    ("lme_contained", 1), ("metallurgical_loss", -1), ("assay_difference", -1), ("payability_loss", -1), ("tc_rc", -1),
-    ("penalties", -1), ("credits", 1), ("qp_effect", 1), ("unexplained", 1), ("not_followed", -1), ("fob", 1),
-)  # fmt: skip
+_REGISTRATIONS = """
+    SELECT registry_state, list(lot_key ORDER BY lot_key) FROM marts.fct_lot_value_bridge
+    WHERE is_synthetic = $simulated AND list_contains($origins, lot_key) GROUP BY registry_state ORDER BY count(*) DESC, 1
+"""
 _BRIDGE = f"""
-    SELECT {", ".join(f"sum({name}_usd)" for name, _ in _STEPS)}, sum(fob_imputed_usd), sum(fob_low_usd), sum(fob_high_usd),
+    SELECT {", ".join(f"sum({name}_usd)" for name in STEPS)}, sum(fob_imputed_usd), sum(fob_low_usd), sum(fob_high_usd),
         bool_and(is_fob_final)
     FROM marts.fct_lot_value_bridge WHERE is_synthetic = $simulated AND list_contains($origins, lot_key)
 """
@@ -178,8 +177,8 @@ _OWN_FOB = """
 """
 
 
-def lot(settings: Settings, key: str, language: str, out: Console) -> None:
-    """Print a lot's way, its payments, the bridge from LME to FOB and the margin by link.
+def lot(settings: Settings, key: str, language: str, out: Console, keys: bool = False) -> None:
+    """Print a lot's way, its payments (with the keys of their transfers, if asked), the bridge from LME to FOB and the margin by link.
 
     Raises:
         AntawasiError: no lot has that key, or the language is not one of `LANGUAGES`.
@@ -192,7 +191,7 @@ def lot(settings: Settings, key: str, language: str, out: Console) -> None:
         if not found:
             raise AntawasiError(_unknown(connection, key))
         for row in found:
-            _Card(connection, row, language, out).show()
+            _Card(connection, row, language, out, keys).show()
     finally:
         connection.close()
 
@@ -213,8 +212,8 @@ def _unknown(connection: duckdb.DuckDBPyConnection, key: str) -> str:
 class _Card:
     """One lot, measured or simulated, ready to be printed."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, row: tuple, language: str, out: Console):
-        self._connection, self._row, self._out = connection, row, out
+    def __init__(self, connection: duckdb.DuckDBPyConnection, row: tuple, language: str, out: Console, keys: bool):
+        self._connection, self._row, self._out, self._keys = connection, row, out, keys
         self._column = LANGUAGES.index(language)
         self._values = {"key": row[0], "simulated": row[-1]}
         self._origins = self._ask(_ORIGINS)
@@ -223,17 +222,19 @@ class _Card:
     def show(self) -> None:
         key, kind, form, date, wmt, dmt, cu_pct, copper_g, department, simulated = self._row
         masses = " · ".join(
-            f"{value:,.3f} {unit}" for value, unit in ((wmt, "wmt"), (dmt, "dmt"), (cu_pct, "% Cu")) if value is not None
+            f"{value:,.3f} {self._text(unit)}" for value, unit in ((wmt, "wmt"), (dmt, "dmt"), (cu_pct, "% Cu")) if value is not None
         )  # fmt: skip
         told = [self._text(kind), self._text(form or ""), str(date), masses, _tonnes(copper_g), department]
         mark = self._text("simulated") if simulated else ""
         self._out.print(f"[bold]{self._text('lot')} {escape(key)}[/bold]{mark}", highlight=False)
         self._out.print("  " + " · ".join(str(t) for t in told if t), highlight=False)
-        self._missing()
+        payments = self._of_origins(_PAYMENTS)
+        self._registrations()
+        self._missing(payments)
         self._way()
-        self._payments()
+        self._payments(payments)
         (sums,) = self._of_origins(_BRIDGE)
-        bridge = dict(zip((*(name for name, _ in _STEPS), "imputed", "low", "high", "is_final"), sums, strict=True))
+        bridge = dict(zip((*STEPS, "imputed", "low", "high", "is_final"), sums, strict=True))
         self._bridge(bridge)
         self._margins("% FOB" if bridge["fob"] else f"% FOB, {self._text('imputed')}")
 
@@ -247,10 +248,29 @@ class _Card:
     def _text(self, name: str) -> str:
         return _TEXTS[name][self._column] if name in _TEXTS else name
 
-    def _missing(self) -> None:
+    def _title(self, name: str) -> str:
+        """Of what is told of the lot, or of its origin lots."""
+        return self._text(name if self._is_origin else f"{name}_of_origins")
+
+    def _registrations(self) -> None:
+        found = self._of_origins(_REGISTRATIONS)
+        told = [self._text(state) + (f" ({self._some(lots)})" if not self._is_origin else "") for state, lots in found]
+        if told:
+            self._out.print(f"  {self._title('registration')}{'; '.join(told)}", highlight=False)
+
+    def _missing(self, payments: list[tuple]) -> None:
         names = [row[1 + self._column] for row in self._of_origins(_MISSING)]
-        told = self._text("missing") + ", ".join(names) if names else self._text("complete")
-        self._out.print(f"  {told}", highlight=False)
+        provisional = {(kind == "EXPORT", lot) for _, kind, lot, *_, is_provisional, _ in payments if is_provisional}
+        to_come = [
+            f"{self._text(name)} ({self._some(lots)})"
+            for name, is_export in (("final_sheet", False), ("final_declaration", True))
+            if (lots := sorted(lot for of_export, lot in provisional if of_export == is_export))
+        ]
+        for title, told in (("missing", names), ("to_come", to_come)):
+            if told:
+                self._out.print(f"  {self._text(title)}{', '.join(told)}", highlight=False)
+        if not names and not to_come:
+            self._out.print(f"  {self._text('complete')}", highlight=False)
         for title, mart in _FOUND_IN.items():
             found = self._of_origins(_FINDINGS.format(mart=mart))
             told = [f"{self._text(code)} ({self._some(lots)})" for code, lots in found]
@@ -259,7 +279,9 @@ class _Card:
         self._out.print()
 
     def _way(self) -> None:
-        table = _table(self._text("way"), header=False)
+        table = Table(title=self._text("way"), title_justify="left", show_header=False)
+        for no_wrap in (False, False, True):
+            table.add_column(no_wrap=no_wrap)
         parents, onward = self._ask(_PARENTS), self._ask(_ONWARD)
         if parents:
             table.add_row(self._text("from"), *self._lots([(k, g) for k, g in parents]))
@@ -282,72 +304,81 @@ class _Card:
         others = [f"{rest} {self._text('others')}"] if rest > 0 else []
         return ", ".join([*map(escape, lots[:_MOST_LOTS]), *others])
 
-    def _payments(self) -> None:
-        rows = self._ask(_PAYMENTS)
-        if not rows:
+    def _payments(self, payments: list[tuple]) -> None:
+        if not payments:
             return
-        table = _table(self._text("payments"))
-        for name in ("date", "what", "lot", "who", "total", "part", "basis", "evidence"):
-            table.add_column(self._text(name), justify="right" if name in ("total", "part") else "left")
-        for row in rows[:_MOST_PAYMENTS]:
-            date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper, provisional = row
-            told = [self._text(basis), self._text("provisional")] if provisional else [self._text(basis)]
-            bounds = "" if low == high else f"\n[{_usd(low / 100)}; {_usd(high / 100)}]"
-            papers = [f"{vouchers} CdP" if vouchers else None, paper, self._text(valued_by or "")]
-            evidence = " · ".join(str(p) for p in papers if p) or (self._text("untold") if date is None else "")
-            table.add_row(
-                str(date or ""), self._text(kind), escape(lot), f"{self._text(payer)} → {self._text(payee)}", _usd(total),
-                escape(_usd(part / 100) + bounds), ", ".join(told), escape(evidence),
-            )  # fmt: skip
-        self._out.print(table)
-        if len(rows) > _MOST_PAYMENTS:
-            self._out.print(f"  {len(rows) - _MOST_PAYMENTS} {self._text('more')}", highlight=False)
+        columns = [
+            Column(self._text("date")), Column(self._text("what"), wraps=True), Column(self._text("lot")),
+            Column(self._text("who"), wraps=True), Column(self._text("total"), "right"), Column(self._title("part"), "right"),
+            Column(self._text("basis"), wraps=True), Column(self._text("evidence"), wraps=True),
+        ]  # fmt: skip
+        columns += [Column(self._text("key"))] if self._keys else []
+        rows = [self._payment(*payment)[: len(columns)] for payment in payments[:_MOST_PAYMENTS]]
+        print_records(self._out, self._title("payments"), columns, rows)
+        if len(payments) > _MOST_PAYMENTS:
+            self._out.print(f"  {len(payments) - _MOST_PAYMENTS} {self._text('more')}", highlight=False)
+
+    def _payment(
+        self, date, kind, lot, payer, payee, total, part, low, high, basis, valued_by, vouchers, paper, provisional, key
+    ) -> tuple[str, ...]:
+        """A payment in the order of the columns."""
+        told = [self._text(basis), self._text("provisional")] if provisional else [self._text(basis)]
+        bounds = "" if low == high else f"\n[{_usd(low / 100)}; {_usd(high / 100)}]"
+        papers = [f"{vouchers} CdP" if vouchers else None, paper, self._text(valued_by or "")]
+        evidence = " · ".join(str(p) for p in papers if p) or (self._text("untold") if date is None else "")
+        return (
+            str(date or ""), self._text(kind), lot, f"{self._text(payer)} → {self._text(payee)}", _usd(total),
+            _usd(part / 100) + bounds, ", ".join(told), evidence, key or "",
+        )  # fmt: skip
 
     def _bridge(self, values: dict[str, Any]) -> None:
-        if not values["lme_contained"]:
+        whole = values["lme_contained"]
+        if not whole:
             return
-        table = _table(self._text("bridge" if self._is_origin else "bridge_of_origins"), header=False)
-        table.add_column(justify="left")
-        table.add_column(justify="right")
-        table.add_column(no_wrap=True)
-        for name, sign in _STEPS:
-            value = values[name]
-            if value or name in ("lme_contained", "fob"):
-                table.add_row(self._text(name), _usd(sign * value), _bar(value, values["lme_contained"]))
+        rows = [
+            (self._text(name), _usd(sign * values[name]), values[name] / whole)
+            for name, (sign, _) in STEPS.items()
+            if values[name] or name in ("lme_contained", "fob")
+        ]
         low, high = values["low"], values["high"]
         if imputed := values["imputed"]:
-            told = f"{_usd(imputed)} [{_usd(low - values['fob'])}; {_usd(high - values['fob'])}]"
-            table.add_row(f"FOB, {self._text('imputed')}", escape(told), "")
+            told = f"{_usd(imputed)}\n[{_usd(low - values['fob'])}; {_usd(high - values['fob'])}]"
+            rows.append((f"FOB, {self._text('imputed')}", told, Decimal(0)))
         elif low != high:
             told = self._text("bounds" if values["is_final"] else "provisional")
-            table.add_row(f"FOB, {told}", escape(f"[{_usd(low)}; {_usd(high)}]"), "")
+            rows.append((f"FOB, {told}", f"[{_usd(low)}; {_usd(high)}]", Decimal(0)))
         if not self._is_origin and (own := self._ask(_OWN_FOB)[0][0]):
-            table.add_row(self._text("own_fob"), _usd(own), "")
-        self._out.print(table)
+            rows.append((self._text("own_fob"), _usd(own), Decimal(0)))
+        self._bars(self._title("bridge"), ("", "US$"), rows)
 
     def _margins(self, share_title: str) -> None:
         rows = self._of_origins(_MARGINS)
         whole = sum(margin for _, margin, _, _ in rows)
-        if not rows:
-            return
-        table = _table(self._text("margins" if self._is_origin else "margins_of_origins"))
-        for name, justify in (
-            ("", "left"),
-            ("US$", "right"),
-            (share_title, "right"),
-            (self._text("bounds"), "right"),
-            ("", "left"),
-        ):
-            table.add_column(name, justify=justify)
+        told = []
         for link, margin, low, high in rows:
-            bounds = "" if low == high else f"[{_usd(low)}; {_usd(high)}]"
-            share = f"{margin / whole * 100:.1f}" if whole else ""
-            table.add_row(self._text(link), _usd(margin), share, escape(bounds), _bar(margin, whole))
-        self._out.print(table)
+            bounds = "" if low == high else f"\n[{_usd(low)}; {_usd(high)}]"
+            share = margin / whole if whole else Decimal(0)
+            told.append((self._text(link), _usd(margin) + bounds, f"{share * 100:.1f}" if whole else "", share))
+        if told:
+            self._bars(self._title("margins"), ("", f"US$ [{self._text('bounds')}]", share_title), told)
 
-
-def _table(title: str, header: bool = True) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", show_header=header)
+    def _bars(self, title: str, names: Sequence[str], rows: Sequence[tuple]) -> None:
+        """Rows of a label, amounts and, last, a part of the whole as a bar in the room that is left; labels and amounts stay whole."""
+        columns = [Column(name, "right" if i else "left") for i, name in enumerate(names)]
+        widths = [column.width(row[i] for row in rows) for i, column in enumerate(columns)]
+        room = min(_BAR, self._out.width - table_width([*widths, 0]))
+        table = Table(
+            title=title, title_justify="left", box=box.HEAVY_HEAD if table_width(widths) <= self._out.width else None
+        )
+        for column in columns:
+            table.add_column(escape(column.name), justify=column.justify, no_wrap=True, overflow="fold")
+        if room >= _LEAST_BAR:
+            table.add_column(no_wrap=True)
+        longest = max(1, *(abs(part) for *_, part in rows))
+        for *cells, part in rows:
+            bar = ["█" * round(abs(part) / longest * room)] if room >= _LEAST_BAR else []
+            table.add_row(*map(escape, cells), *bar)
+        self._out.print(table, highlight=False)
 
 
 def _usd(value: Decimal | float | None) -> str:
@@ -356,8 +387,3 @@ def _usd(value: Decimal | float | None) -> str:
 
 def _tonnes(grams: int | None) -> str:
     return "" if grams is None else f"{grams / 1_000_000:,.3f} t Cu"
-
-
-def _bar(value: Decimal, whole: Decimal) -> str:
-    """A bar as long as the value's part of the whole, at most a line."""
-    return "█" * min(round(abs(value) / whole * _BAR), 2 * _BAR) if whole > 0 else ""

@@ -139,8 +139,11 @@ def dbt_models(manifest: Path) -> dg.AssetsDefinition:
 #: Model → name and maker of the picture that its asset shows.
 CHARTS: dict[str, tuple[str, Callable[[duckdb.DuckDBPyConnection], str]]] = {
     "mart_formalization_funnel": ("last_month", lambda c: funnel_chart.markdown(funnel_chart.last_shares(c))),
-    "fct_lot_value_bridge": ("lme_to_fob", lambda c: chain_chart.markdown(chain_chart.bridge(c), "LME")),
-    "mart_value_chain_margin": ("links", lambda c: chain_chart.markdown(chain_chart.links(c), "FOB")),
+    "fct_lot_value_bridge": (
+        "lme_to_fob",
+        lambda c: chain_chart.markdown(c, chain_chart.bridge(c), "valor LME contenido"),
+    ),
+    "mart_value_chain_margin": ("links", lambda c: chain_chart.markdown(c, chain_chart.links(c), "FOB")),
 }
 
 

@@ -21,7 +21,6 @@ from benchmarks.withheld_papers import (
     true_fobs,
     withhold,
 )
-from tests.conftest import antawasi
 
 c = pl.col
 
@@ -197,64 +196,3 @@ def test_a_lots_registration_has_the_state_of_the_lots_day(connection):
     assert (held["registry_state"] == held["state"]).all()
     now = lots.join(states.filter(c("valid_to").is_null()), on="registration_key")
     assert (now["registry_state"] != now["state"]).any()
-
-
-@pytest.mark.parametrize("kind", ["PIT", "LOAD", "PRODUCT"])
-def test_a_lot_is_readable(house, connection, kind):
-    key, fob = _frame(
-        connection,
-        f"""
-        SELECT lots.lot_key, sum(fob_usd) AS fob_usd FROM intermediate.int_lot__genealogy AS lots
-        JOIN marts.dim_lot AS kinds USING (lot_key, is_synthetic)
-        JOIN marts.fct_lot_value_bridge AS bridge
-            ON lots.origin_lot_key = bridge.lot_key AND lots.is_synthetic = bridge.is_synthetic
-        WHERE lots.is_synthetic AND kinds.lot_kind_code = '{kind}'
-        GROUP BY lots.lot_key HAVING bool_and(is_complete) ORDER BY lots.lot_key LIMIT 1
-        """,
-    ).row(0)
-    told = antawasi("lot", key, home=house, COLUMNS="200").stdout
-    assert key in told
-    assert "DATOS SIMULADOS" in told
-    assert "valor LME del cobre contenido" in told
-    assert f"{fob:,.2f}" in told
-    assert "comercializadora" in told
-    assert "█" in told
-    assert antawasi("lot", key.lower(), home=house, COLUMNS="200").stdout == told
-    english = antawasi("lot", key, "--lang", "en", home=house, COLUMNS="200").stdout
-    assert "LME value of the copper contained" in english
-    assert "trader" in english
-
-
-def test_a_card_tells_what_is_provisional_and_what_does_not_add_up(house, connection):
-    key, low, high = _frame(
-        connection,
-        f"SELECT lot_key, fob_low_usd, fob_high_usd FROM marts.{BRIDGE} WHERE is_complete AND NOT is_fob_final ORDER BY lot_key LIMIT 1",
-    ).row(0)
-    told = antawasi("lot", key, home=house, COLUMNS="200").stdout
-    assert "FOB, provisional" in told
-    assert f"[{low:,.2f}; {high:,.2f}]" in told
-    (broken,) = _frame(
-        connection, "SELECT lot_key FROM marts.mart_lot_finding WHERE finding_code = 'MASS_BALANCE_BREAK' LIMIT 1"
-    ).row(0)
-    told = antawasi("lot", broken, home=house, COLUMNS="200").stdout
-    assert "Faltan documentos: una campaña cuyo cobre cuadre" in told
-    assert f"de una campaña salió otro cobre que el que entró ({broken})" in told
-    key, lots = _frame(
-        connection,
-        "SELECT lots.lot_key, list(DISTINCT finding.lot_key) FROM intermediate.int_lot__genealogy AS lots "
-        "JOIN intermediate.int_lot__genealogy AS kin USING (origin_lot_key, is_synthetic) "
-        "JOIN marts.mart_transfer_finding AS finding ON finding.lot_key = kin.lot_key "
-        "WHERE finding.finding_code = 'INVOICED_BY_ANOTHER' AND lots.lot_key LIKE 'K%' "
-        "GROUP BY lots.lot_key ORDER BY count(DISTINCT finding.lot_key) DESC, lots.lot_key LIMIT 1",
-    ).row(0)
-    told = antawasi("lot", key, "--lang", "en", home=house, COLUMNS="1000").stdout
-    named = told.partition("Parties that differ on sales: invoiced by another than the operator (")[2].partition(")")[0]
-    assert len(lots) > 3 and sorted(named.split(", ")) == sorted(lots)
-
-
-def test_a_lot_that_is_not_there_is_told_with_those_like_it(house):
-    failed = antawasi("lot", "M00000000X", home=house, check=False)
-    assert failed.returncode != 0
-    assert "There is no lot 'M00000000X'; the nearest are M0" in failed.stderr
-    failed = antawasi("lot", "M000000000", "--lang", "qu", home=house, check=False)
-    assert "use one of es, en" in failed.stderr
