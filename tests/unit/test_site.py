@@ -386,15 +386,45 @@ def test_titles_answer_from_the_data(found):
     assert "Of each US$100 of FOB, the trader keeps 40 and the mine operator keeps 34" in text_of(
         found["en/margenes.html"]
     )
-    assert "En planta se paga 45 % del valor LME del cobre, 66 % del netback y 116 % de la tarifa pública" in text_of(
-        found["precio.html"]
+    assert (
+        "En planta se paga 45 % del valor LME del cobre, 66 % del netback y 116 % de una tarifa pública supuesta"
+        in text_of(found["precio.html"])
     )
     assert "de cada 100 inscripciones 69 aún no tienen el instrumento ambiental presentado" in text_of(
         found["formalizacion.html"]
     )
     told = text_of(found["invisible.html"])
-    assert "declararon 5 000 t de cobre en 2024" in told and "45 900 t o más, es unas 9 veces eso" in told
+    assert "Los pequeños productores declararon 5 000 t de cobre en 2024, y los artesanales nada; " in told
+    assert "lo que se afirma de 2024, 45 900 t, es unas 9 veces eso" in told
+    assert "de cobre declararon los pequeños productores en el último año oficial, y los artesanales nada" in text_of(
+        found["index.html"]
+    )
+    assert "Small producers declared 5,000 t of copper in 2024, and artisanal producers nothing;" in text_of(
+        found["en/invisible.html"]
+    )
     assert "Artesanales (PMA), 2024" in told and "no declaró" in told
+
+
+@pytest.mark.parametrize(
+    ("declared", "title"),
+    [
+        ({"OFFICIAL_PMA": 10}, "Los pequeños productores y los artesanales declararon 5 010 t de cobre en 2024; "
+         "lo que se afirma de 2024, 45 900 t o más, es unas 9 veces eso"),
+        ({"OFFICIAL_PPM": None, "OFFICIAL_PMA": 10}, "Los artesanales declararon 10 t de cobre en 2024, y los pequeños productores nada; "),
+        ({"OFFICIAL_PPM": None}, "Ni los pequeños productores ni los artesanales declararon cobre en 2024"),
+    ],
+)  # fmt: skip
+def test_the_title_names_the_strata_that_declared_and_says_or_more_only_of_a_range(tmp_path, declared, title):
+    copper = world()["pub_invisible_copper"]
+    of_country = pl.col("place_code") == "PE"
+    for measure, tonnes in ({"CLAIM_TRUCKS": 60_000} | declared).items():
+        column = "copper_high_t" if measure == "CLAIM_TRUCKS" else "copper_t"
+        is_row = of_country & (pl.col("measure_code") == measure)
+        copper = copper.with_columns(
+            pl.when(is_row).then(pl.lit(tonnes)).otherwise(column).cast(copper.schema[column]).alias(column)
+        )
+    page = written(tmp_path / "site", world() | {"pub_invisible_copper": copper})["invisible.html"]
+    assert title in text_of(page)
 
 
 def test_hidden_figures_are_named_and_never_a_number(found):
@@ -633,6 +663,11 @@ def test_a_page_with_every_province_stays_small_and_prefers_measured_ones(tmp_pa
     page = written(tmp_path / "site", world() | {"pub_formalization_progress": progress})["provincias.html"]
     assert len(set(re.findall(r'data-place="(\d{4})"', page))) == 196
     assert len(page.encode()) < 100_000
+    assert (
+        "Páucar del Sara Sara (Ayacucho)" in page
+        and "San Antonio de Putina (Puno)" in page
+        and "NOMBRE" not in page.upper()
+    )
     assert re.findall(r'id="(authorised_provinces-[a-z]+)"', page) == [
         f"authorised_provinces-{'simulado' if marks == (True,) else 'medido'}"
     ]

@@ -34,7 +34,7 @@ class Table:
 @dataclasses.dataclass(frozen=True)
 class Figure:
     """One figure of a page. `picture` is SVG, empty where every value is hidden; `headline` the number that stands for
-    it on the first page, of `period`, empty for none."""
+    it on the first page, of `period`, empty for none; `headline_text` says of what it is, empty for the page's own words."""
 
     name: str
     product: str
@@ -48,6 +48,7 @@ class Figure:
     source: str
     period: str
     headline: str
+    headline_text: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Desk:
 
     def place(self, row: Row) -> str:
         code, name = row["place_code"], row["place_name"]
-        if len(code) == 4:  # the texts list departments: a province's name is the data's, with its department
-            return f"{name.title()} ({self.say.place(code[:2], code[:2])})"
+        if len(code) == 4:  # the texts list departments; a province is told with its own
+            return f"{peru.province_names().get(code, name)} ({self.say.place(code[:2], code[:2])})"
         return self.say.place(code, name)
 
     def when(self, period: str) -> str:
@@ -90,7 +91,7 @@ class Desk:
 
     def figure(
         self, name: str, product: str, *, title: str, note: str, table: Table, period: str = "", picture: str | charts.Drawing = "",
-        headline: str = "", sources: tuple[str, ...] = (), more: str = "", badge: str = "",
+        headline: str = "", headline_text: str = "", sources: tuple[str, ...] = (), more: str = "", badge: str = "",
     ) -> Figure:  # fmt: skip
         """A figure with its source line.
 
@@ -107,7 +108,7 @@ class Desk:
         kind, badge_of_kind = ("simulado", "site.simulated") if self.is_synthetic else ("medido", "site.measured")
         svg, spec = (picture.svg, picture.spec) if isinstance(picture, charts.Drawing) else (picture, None)
         return Figure(
-            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, svg, spec, table, line, period, headline
+            f"{name}-{kind}", product, self.is_synthetic, badge or say(badge_of_kind), title, note, svg, spec, table, line, period, headline, headline_text
         )  # fmt: skip
 
     def reserved(self, name: str, product: str, period: str, table: Table) -> Figure:
@@ -708,26 +709,25 @@ def _official_and_claims(desk: Desk, say: Language, rows: list[Row]) -> Figure:
     # The general regime is hundreds of times larger: beside it nothing else could be seen. It stands in the table and the note.
     small = [row for row in told if row["measure_code"] != "OFFICIAL_RG"]
     large = next((row for row in told if row["measure_code"] == "OFFICIAL_RG" and row["copper_t"] is not None), None)
-    declared = sum(
-        (
-            row["copper_t"] or Decimal(0)
-            for row in official
-            if row["production_year"] == year and row["measure_code"] != "OFFICIAL_RG"
-        ),
-        Decimal(0),
-    )
+    strata = [row for row in told if row["measure_code"] in say.get("codes.strata_in_a_sentence")]
+    declared = sum((row["copper_t"] or Decimal(0) for row in strata), Decimal(0))
+    who, silent = _who_declared(say, strata)
     claims = [
         row for row in others if row["basis_code"] == "CLAIMED" and row["place_code"] == NATION and row["copper_low_t"]
     ]
     of_year = [row for row in claims if row["production_year"] == year] or claims
     claim = max(of_year, key=lambda row: (row["copper_low_t"], row["claim_code"]), default=None)
+    official_year = {"who": who[:1].upper() + who[1:], "silent": silent, "year": year, "declared": say.tonnes(declared)}
     if claim is not None and declared:
+        low, high = claim["copper_low_t"], claim["copper_high_t"]
         title = say(
-            "figures.invisible.title", year=year, declared=say.number(declared), claimed=say.number(claim["copper_low_t"]),
-            times=say.number(claim["copper_low_t"] / declared), claim_year=claim["production_year"],
+            "figures.invisible.title", **official_year, times=say.number(low / declared), claim_year=claim["production_year"],
+            claimed=say.tonnes(low) if low == high else say("figures.invisible.or_more", copper=say.tonnes(low)),
         )  # fmt: skip
+    elif who:
+        title = say("figures.invisible.title_official", **official_year)
     elif year is not None:
-        title = say("figures.invisible.title_official", year=year, declared=say.number(declared))
+        title = say("figures.invisible.title_none", year=year)
     else:
         title = say("figures.invisible.question")
     note = say("figures.invisible.note") + (
@@ -745,7 +745,18 @@ def _official_and_claims(desk: Desk, say: Language, rows: list[Row]) -> Figure:
         "invisible", INVISIBLE, title=title, note=note, table=table, picture=desk.drawing(chart, title) if chart else "",
         sources=("minem_production",), **({"more": say("figures.invisible.claims_source"), "badge": say("site.claimed")} if claims else {}),
         period=str(year or ""), headline=say.tonnes(declared) if declared else "",
+        headline_text=say("figures.invisible.number", who=who, silent=silent),
     )  # fmt: skip
+
+
+def _who_declared(say: Language, strata: list[Row]) -> tuple[str, str]:
+    """The strata that declared copper, and that the others declared none, as a sentence tells them; empty for no strata."""
+    declared = [row["copper_t"] is not None for row in strata]
+    names = [say.coded("strata_in_a_sentence", row["measure_code"]) for row in strata]
+    who = [name for name, did in zip(names, declared, strict=True) if did]
+    others = [name for name, did in zip(names, declared, strict=True) if not did]
+    silent = say("figures.invisible.silent", strata=say.listed(others)) if who and others else ""
+    return say.listed(who) if who else "", silent
 
 
 def _waybills(desk: Desk, rows: list[Row]) -> Figure:

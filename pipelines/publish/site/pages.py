@@ -96,6 +96,7 @@ def _number(say: Language, name: str, made: list[Figure]) -> dict[str, Any]:
     return {
         "page": name,
         "told": told is not None,
+        "about": told.headline_text if told and told.headline_text else say(f"pages.{name}.number"),
         "text": told.headline if told else say("site.hidden" if shown else "site.no_data"),
         "is_synthetic": shown.is_synthetic if shown else None,
         "period": shown.period if shown else "",

@@ -14,6 +14,7 @@ import yaml
 from pipelines.publish.site import charts
 
 _MAP = Path(__file__).parent / "map"
+_NAMES = _MAP / "province_names.yaml"
 _DEPARTMENTS, _PROVINCES = _MAP / "pe_departamentos_2022.topo.json", _MAP / "pe_provincias_2022.topo.json"
 #: Size of the picture and its scale. So near the equator a degree is as wide as it is high; whole units simplify the coast.
 _WIDTH, _HEIGHT, _PER_DEGREE, _MARGIN = 340, 470, 25.0, 8
@@ -143,6 +144,12 @@ def departments() -> Rings:
 def provinces() -> Rings:
     """The same of every province."""
     return _rings(_PROVINCES)
+
+
+@functools.cache
+def province_names() -> dict[str, str]:
+    """Names of the provinces by ubigeo code as they are written, with accents."""
+    return yaml.safe_load(_NAMES.read_text(encoding="utf-8"))
 
 
 def _rings(path: Path) -> Rings:
