@@ -62,7 +62,9 @@ def _render(language: str) -> str:
 
 def _table(table: TableContract, words: dict, spanish: bool) -> list[str]:
     lines = [f"### `{table.name}` v{table.version}", "", table.description_es if spanish else table.description, ""]
-    lines += [f"{words['grain']}: {table.grain}.", ""]
+    titles = {c.name: c.title_es for c in table.columns}
+    named = " × ".join(titles[name] for name in table.key if name != "is_synthetic") or "fila del archivo"
+    lines += [f"{words['grain']}: {named if spanish else table.grain}.", ""]
     if table.limitations:
         lines += [f"{words['limits']}: {table.limitations_es if spanish else table.limitations}", ""]
     lines += [words["heads"], "|---|---|---|---|---|---|---|"]

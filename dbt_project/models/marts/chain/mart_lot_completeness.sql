@@ -1,6 +1,6 @@
 -- Origin lots by what their papers lack, and with how much copper: NONE, nothing. A lot counts under everything that it
--- lacks, so the rows of a month overlap but for NONE; lot_count over all of the month's lots stands beside each. What will
--- still come is not missing: lots whose FOB is known and provisional are counted apart.
+-- lacks, so the rows of a month overlap but for NONE; lot_count over all of the month's lots stands beside each. What
+-- will still come is not missing: lots whose FOB is known and provisional are counted apart.
 with lots as (
     select
         lot_key,
