@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import importlib
 import os
 import sys
 import warnings
@@ -222,7 +223,7 @@ def failure_told(failures: Iterable[dg.DagsterEvent], otherwise: str = "") -> st
         while error is not None:
             causes.append(error)
             error = error.cause
-        known = [e for e in causes if e.cls_name and e.cls_name in _OUR_ERRORS]
+        known = [e for e in causes if _is_ours(e.message)]
         told = known or [e for e in causes if e.cls_name != "_RemoteTraceback"]
         if told:
             message = told[-1].message.strip()
@@ -230,7 +231,16 @@ def failure_told(failures: Iterable[dg.DagsterEvent], otherwise: str = "") -> st
     return None
 
 
-_OUR_ERRORS = {c.__name__ for c in (AntawasiError, *AntawasiError.__subclasses__())}
+def _is_ours(message: str) -> bool:
+    """Whether the text of an error, which begins with its class, is of one that is meant for persons.
+
+    It is looked up when it is told: the run that failed may have had modules that this process has not read.
+    """
+    module, _, name = message.partition(":")[0].strip().rpartition(".")
+    if module.partition(".")[0] != "pipelines":
+        return False
+    found = getattr(importlib.import_module(module), name, None)
+    return isinstance(found, type) and issubclass(found, AntawasiError)
 
 
 def prepare_dagster_home(settings: Settings) -> None:

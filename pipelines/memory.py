@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import re
+from pipelines.settings import SIZE, get_settings, size
 
 #: Of a limit, what DuckDB is told: it counts its pages, and takes a quarter more than them when it works at its limit.
 _COUNTED_FRAC = 0.9
-_SIZE = re.compile(r"([1-9][0-9]*(?:\.[0-9]+)?) ?([KMGT]i?B)")
-
-
-def size(told: str) -> str:
-    """A size as DuckDB reads it.
-
-    Raises:
-        ValueError: `told` is none; what is expected.
-    """
-    if not _SIZE.fullmatch(told):
-        raise ValueError(f"{told!r} is no size. What to do: give a number and its unit, such as 2GB or 500MB.")
-    return told
 
 
 def limits(memory_limit: str | None = None) -> dict[str, str]:
-    """DuckDB's settings for a limit such as `2GB`; without one, that of `ANTAWASI_MEMORY_LIMIT`, and none if there is none.
+    """DuckDB's settings for a limit such as `2GB`; without one, that of the settings, and none if there is none.
 
     What DuckDB gave back stays with its allocator by hundreds of MB, unless that is told to let go.
 
     Raises:
         ValueError: the limit is no size.
     """
-    limit = memory_limit or os.environ.get("ANTAWASI_MEMORY_LIMIT")
+    limit = memory_limit or get_settings().memory_limit
     if not limit:
         return {}
     return {
@@ -40,5 +27,5 @@ def limits(memory_limit: str | None = None) -> dict[str, str]:
 
 
 def _counted(limit: str) -> str:
-    number, unit = _SIZE.fullmatch(size(limit)).groups()
+    number, unit = SIZE.fullmatch(size(limit)).groups()
     return f"{float(number) * _COUNTED_FRAC:g}{unit}"

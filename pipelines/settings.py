@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipelines.errors import AntawasiError
-from pipelines.memory import size
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DBT_DIR = PROJECT_ROOT / "dbt_project"
 SAMPLE_DIR = PROJECT_ROOT / "sample"
 
 
+#: A size of memory: number, unit.
+SIZE = re.compile(r"([1-9][0-9]*(?:\.[0-9]+)?) ?([KMGT]i?B)")
+
+
+def size(told: str) -> str:
+    """A size as DuckDB reads it.
+
+    Raises:
+        ValueError: `told` is none; what is expected.
+    """
+    if not SIZE.fullmatch(told):
+        raise ValueError(f"{told!r} is no size. What to do: give a number and its unit, such as 2GB or 500MB.")
+    return told
+
+
 class Settings(BaseSettings):
     """All settings. Paths of the zones follow from `home`.
 
-    `profile` names the environment (an unknown name is an error); `schedules` lists the schedules that
-    this environment opts into; `webhook_url` and the `smtp_*` fields switch the failure notice on.
+    `schedules` lists the schedules that this environment opts into; `webhook_url` and the `smtp_*` fields switch the failure notice on.
     """
 
     model_config = SettingsConfigDict(env_prefix="ANTAWASI_", extra="forbid", frozen=True)
 
-    profile: Literal["dev", "test", "prod"] = "dev"
     home: Path = PROJECT_ROOT / "data"
     workers: int = Field(default=2, ge=1, le=64, description="processes that parse files side by side")
     schedules: tuple[str, ...] = Field(default=(), description="schedules switched on here, by name")

@@ -21,8 +21,6 @@ from tests.servers import Hook, MailServer, running
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
-os.environ["ANTAWASI_PROFILE"] = "test"
-
 
 @pytest.hookimpl(trylast=True)  # of what is run
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(profile="test", home=tmp_path / "home", workers=1, http_politeness_s=0)
+    return Settings(home=tmp_path / "home", workers=1, http_politeness_s=0)
 
 
 @pytest.fixture
@@ -93,9 +91,7 @@ def antawasi(*arguments: str, home: Path, check: bool = True, **environment: str
     done = subprocess.run(
         [sys.executable, "-m", "pipelines", *arguments],
         cwd=PROJECT_ROOT,
-        env=os.environ
-        | {"ANTAWASI_HOME": str(home), "ANTAWASI_PROFILE": "test", "ANTAWASI_COLUMN_LINEAGE": "false"}
-        | environment,
+        env=os.environ | {"ANTAWASI_HOME": str(home), "ANTAWASI_COLUMN_LINEAGE": "false"} | environment,
         capture_output=True,
         text=True,
     )

@@ -174,12 +174,13 @@ def release_build_file(run: DbtCliInvocation) -> None:
 
 
 def failure(run_results: Path) -> str:
-    """Which models and tests failed and why, from dbt's own results."""
+    """Which models and tests failed and why, from dbt's own results, beside which it writes its log."""
+    log = run_results.with_name("dbt.log")
     if not run_results.exists():
-        return "dbt ended before it ran anything. What to do: look at data/warehouse/dbt/dbt.log."
+        return f"dbt ended before it ran anything. What to do: look at {log}."
     bad = [r for r in files.read_json(run_results)["results"] if r["status"] in ("error", "fail", "runtime error")]
     if not bad:
-        return "dbt failed at none of its models and tests. What to do: look at the end of data/warehouse/dbt/dbt.log."
+        return f"dbt failed at none of its models and tests. What to do: look at the end of {log}."
     told = [f"{r['unique_id'].split('.')[2]}: {' '.join(str(r['message']).split())[:400]}" for r in bad[:5]]
     more = f" (and {len(bad) - 5} more)" if len(bad) > 5 else ""
     return (

@@ -25,7 +25,7 @@ LIMIT_S = 600
 @pytest.fixture
 def landed(tmp_path):
     """A house with four years of production in landing and nothing in the lake."""
-    settings = Settings(profile="test", home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home")
     prepare_dagster_home(settings)
     for path in sorted((SAMPLE_DIR / SOURCE.slug).glob("*.csv")):
         landing.land(settings.landing, SOURCE, path)
@@ -34,7 +34,7 @@ def landed(tmp_path):
 
 def environment(settings):
     return os.environ | {
-        "ANTAWASI_HOME": str(settings.home), "ANTAWASI_PROFILE": "test", "DAGSTER_HOME": str(settings.dagster_home),
+        "ANTAWASI_HOME": str(settings.home), "DAGSTER_HOME": str(settings.dagster_home),
         "ANTAWASI_WORKERS": "1",
     }  # fmt: skip
 

@@ -223,7 +223,7 @@ class Worker:
             [sys.executable, "-m", "tests.faults.worker"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
             env=os.environ | {
-                "ANTAWASI_PROFILE": "test", "ANTAWASI_COLUMN_LINEAGE": "false", "ANTAWASI_WORKERS": "1",
+                "ANTAWASI_COLUMN_LINEAGE": "false", "ANTAWASI_WORKERS": "1",
                 "OPENBLAS_NUM_THREADS": "1",
             },
         )  # fmt: skip

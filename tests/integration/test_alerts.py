@@ -27,7 +27,7 @@ def servers(hook: Hook, mail: MailServer) -> tuple[Hook, MailServer]:
 def alerted(tmp_path: Path, servers) -> Settings:
     hook, mail = servers
     return Settings(
-        profile="test", home=tmp_path / "home", workers=1, webhook_url=hook.url, smtp_host="127.0.0.1",
+        home=tmp_path / "home", workers=1, webhook_url=hook.url, smtp_host="127.0.0.1",
         smtp_port=mail.server_address[1], smtp_to=("team@example.org",), schedules=("notify_failure", "notify_stale"),
     )  # fmt: skip
 

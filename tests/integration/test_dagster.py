@@ -20,7 +20,7 @@ from pipelines.sources import all_sources
 
 @pytest.fixture(scope="module")
 def defs(tmp_path_factory):
-    return build_defs(Settings(profile="test", home=tmp_path_factory.mktemp("defs")))
+    return build_defs(Settings(home=tmp_path_factory.mktemp("defs")))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_partitions_follow_the_sources_own_period(graph):
 
 def test_schedules_are_in_limas_time_and_off_unless_opted_in(tmp_path):
     for opted in ((), ("release_monthly", "landing_inbox")):
-        repository = build_defs(Settings(profile="test", home=tmp_path, schedules=opted)).get_repository_def()
+        repository = build_defs(Settings(home=tmp_path, schedules=opted)).get_repository_def()
         running = {s.name for s in repository.schedule_defs if s.default_status == dg.DefaultScheduleStatus.RUNNING}
         running |= {s.name for s in repository.sensor_defs if s.default_status == dg.DefaultSensorStatus.RUNNING}
         assert running == set(opted)
@@ -90,7 +90,7 @@ def test_schedules_are_in_limas_time_and_off_unless_opted_in(tmp_path):
 
 
 def test_every_tick_asks_for_a_run_and_the_releases_passes_its_own_date(tmp_path):
-    repository = build_defs(Settings(profile="test", home=tmp_path)).get_repository_def()
+    repository = build_defs(Settings(home=tmp_path)).get_repository_def()
     context = dg.build_schedule_context(scheduled_execution_time=dt.datetime(2026, 12, 5, 7))
     for schedule in repository.schedule_defs:
         assert len(schedule.evaluate_tick(context).run_requests) == 1, schedule.name
@@ -173,7 +173,7 @@ def test_no_lock_fights_under_the_multiprocess_executor(small_house, tmp_path):
     home = tmp_path / "home"
     shutil.copytree(small_house, home, symlinks=True)
     (home / "warehouse" / "antawasi.duckdb").unlink()
-    settings = Settings(profile="test", home=home)
+    settings = Settings(home=home)
     prepare_dagster_home(settings)
     script = tmp_path / "multi.py"
     script.write_text(

@@ -191,7 +191,7 @@ def test_a_bad_row_tells_no_identity_on_the_screen_nor_in_the_log(known, house, 
 
 
 def test_every_closed_zone_is_closed_whatever_the_umask(tmp_path):
-    settings = Settings(profile="test", home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home")
     (tmp_path / "home" / "lake").mkdir(parents=True)
     old = os.umask(0)
     try:
@@ -210,7 +210,7 @@ def test_every_closed_zone_is_closed_whatever_the_umask(tmp_path):
 
 
 def test_a_built_house_is_closed_and_its_copy_and_release_are_open(house):
-    settings = Settings(profile="test", home=house)
+    settings = Settings(home=house)
     for zone in settings.closed:
         assert stat.S_IMODE(zone.stat().st_mode) == 0o700, zone
     for path in [p for p in settings.vault.rglob("*") if p.is_file()]:
@@ -221,7 +221,7 @@ def test_a_built_house_is_closed_and_its_copy_and_release_are_open(house):
 
 @pytest.mark.system  # only root may become another user
 def test_another_user_reads_nothing_of_the_closed_zones(tmp_path):
-    settings = Settings(profile="test", home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home")
     with houses.house_lock(settings):
         for zone in settings.closed:
             (zone / "x").write_text("secret")

@@ -395,7 +395,7 @@ def test_a_rebuild_that_was_killed_is_finished_by_the_next(registry, whole, mont
 
 
 def test_a_house_keeps_its_tables_from_build_to_build_and_analysts_get_the_macro(house, tmp_path):
-    settings = Settings(profile="test", home=tmp_path / "home")
+    settings = Settings(home=tmp_path / "home")
     settings.warehouse.mkdir(parents=True)
     shutil.copyfile(house / "warehouse" / "build.duckdb", settings.build_db)
     warehouse.mount(settings, warehouse.pin(house / "lake"))

@@ -325,7 +325,7 @@ def test_a_corrected_year_replaces_it_a_wrong_file_is_refused_and_the_rest_goes_
     assert done.returncode == 3 and "the folder says 2022" in done.stdout and "Traceback" not in done.stderr
     assert "v2025.12.2" in done.stdout
 
-    settings = Settings(profile="test", home=home)
+    settings = Settings(home=home)
     with duckdb.connect(str(settings.analysts_db.resolve()), read_only=True) as connection:
         totals = dict(connection.execute(
             "SELECT year(month), sum(fine_copper_t) FROM publish.pub_copper_production "

@@ -25,7 +25,7 @@ def settings(house: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("spark") / "house"
     shutil.copytree(house, home, symlinks=True, ignore=shutil.ignore_patterns("releases", "dagster", "simulated"))
     antawasi("build", "--engine", "spark", home=home)
-    return Settings(profile="test", home=home)
+    return Settings(home=home)
 
 
 def test_every_table_of_the_analysts_agrees_with_duckdbs(settings: Settings):

@@ -43,7 +43,7 @@ def zones(home: Path) -> dict[str, bytes]:
 
 
 def empty(tmp_path: Path) -> Settings:
-    return Settings(profile="test", home=tmp_path / "new", workers=1)
+    return Settings(home=tmp_path / "new", workers=1)
 
 
 def test_what_comes_back_is_what_was_there(house: Settings, taken: Backup, tmp_path: Path):

@@ -52,6 +52,7 @@ def test_of_a_run_that_is_killed_no_dbt_is_left():
 
 def test_a_failure_of_no_model_says_where_to_look(tmp_path):
     results = tmp_path / "run_results.json"
-    assert "before it ran anything" in warehouse.failure(results)
+    log = str(tmp_path / "dbt.log")
+    assert "before it ran anything" in warehouse.failure(results) and log in warehouse.failure(results)
     results.write_text('{"results": [{"unique_id": "model.antawasi.dim_lot", "status": "success", "message": "OK"}]}')
-    assert "at none of its models" in warehouse.failure(results) and "dbt.log" in warehouse.failure(results)
+    assert "at none of its models" in warehouse.failure(results) and log in warehouse.failure(results)

@@ -10,6 +10,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from pipelines import settings, warehouse
 from pipelines.dbt_house import Plugin
 from pipelines.errors import AntawasiError
+from pipelines.memory import limits
 
 ASKED = (
     "SELECT current_setting('memory_limit'), current_setting('allocator_flush_threshold'), "
@@ -45,6 +46,12 @@ def test_nine_tenths_of_the_limit_reach_the_build_and_dbt(asked, tmp_path: Path)
         assert connection.execute(ASKED).fetchall()[0][0] == limit == "450.0 MiB"
     assert thresholds == ["15.2 MiB"] * 2
     assert of_dbt()["memory_limit"] == "450MiB"
+
+
+def test_what_was_checked_is_what_is_used(asked, monkeypatch: pytest.MonkeyPatch):
+    asked("512MiB")
+    monkeypatch.setenv("ANTAWASI_MEMORY_LIMIT", "nothing of the kind")
+    assert limits() == limits("512MiB")
 
 
 def test_without_one_duckdb_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch):
