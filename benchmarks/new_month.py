@@ -133,7 +133,7 @@ def run(lots: int, rounds: int) -> Outcome:
                 Target(
                     "CPU of one new month / everything",
                     ratio(figures["one new month"], figures["everything"]),
-                    most=0.1,
+                    most=0.08,
                 )
             ],
             baseline="everything",

@@ -176,7 +176,7 @@ def ingest(
             house.take_in(settings, settings.inbox, reporter)
         chosen = (get_source(source).slug,) if source else SLUGS
         if house.look(settings).to_ingest or house.look(settings).to_check:
-            house.ingest_sources(settings, reporter, chosen, house.Orchestra(settings, reporter))
+            house.ingest_sources(settings, chosen, house.Orchestra(settings, reporter))
     summary.print_ingest(out, reporter)
     if any(r.status == "refused" for r in reporter.receipts):
         raise typer.Exit(EXIT_REFUSED_FILES)

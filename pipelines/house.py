@@ -256,7 +256,7 @@ def prepare_dagster_home(settings: Settings) -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def ingest_sources(settings: Settings, reporter: Reporter, slugs: tuple[str, ...], orchestra: Orchestra) -> None:
+def ingest_sources(settings: Settings, slugs: tuple[str, ...], orchestra: Orchestra) -> None:
     """Ingest the named sources that have something to do, in the order in which they depend on one another."""
     zones = Zones.of(settings)
     for slug in SLUGS:
@@ -302,7 +302,7 @@ def run(settings: Settings, reporter: Reporter, folders: tuple[Path, ...], as_of
         if drop.exists() or drop in folders:
             take_in(settings, drop, reporter)
     orchestra = Orchestra(settings, reporter)
-    ingest_sources(settings, reporter, SLUGS, orchestra)
+    ingest_sources(settings, SLUGS, orchestra)
     if not warehouse.is_current(settings, warehouse.pin(settings.lake)):
         orchestra.build()
     if _release_is_due(settings):

@@ -64,7 +64,7 @@ def rotate(settings: Settings, reporter: Reporter) -> Rotated:
         twin.landing.symlink_to(os.path.relpath(settings.landing, twin.home))
     with house.house_lock(twin):
         orchestra = house.Orchestra(twin, reporter)
-        house.ingest_sources(twin, reporter, SLUGS, orchestra)
+        house.ingest_sources(twin, SLUGS, orchestra)
         if not warehouse.is_current(twin, warehouse.pin(twin.lake)):
             orchestra.build()
     new = vault.open_keyer(twin.vault, twin.lake)

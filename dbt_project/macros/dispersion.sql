@@ -9,14 +9,10 @@
     - (count({{ value }}) + 1.0) / count({{ value }}))
 {%- endmacro %}
 
-{# Theil's T: mean of (x / mean) ln(x / mean). #}
-{% macro theil_t(value) -%}
-    (sum({{ value }} * ln({{ value }})) / sum({{ value }}) - ln(avg({{ value }})))
-{%- endmacro %}
-
-{# Mean logarithmic deviation: mean of ln(mean / x). #}
-{% macro mean_log_deviation(value) -%}
-    (ln(avg({{ value }})) - avg(ln({{ value }})))
+{# Theil's T, the mean of (x / mean) ln(x / mean), from the sums of x ln(x) and of x and the count of x. #}
+{% macro theil_t(sum_of_x_log_x, sum_of_x, count_of_x) -%}
+    cast({{ sum_of_x_log_x }} as double) / cast({{ sum_of_x }} as double)
+    - ln(cast({{ sum_of_x }} as double) / {{ count_of_x }})
 {%- endmacro %}
 
 {# Theil's T within groups, over rows of one group each: groups' own T weighted by their share of the total. #}

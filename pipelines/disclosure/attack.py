@@ -257,23 +257,6 @@ def recovered(cells: Cells, relations: Sequence[Relation] = ()) -> pl.DataFrame:
     ).select(COORDINATES)
 
 
-def ratio_relations(ratios: pl.DataFrame, numerator: str, denominator: str, half_step: Decimal | int) -> list[Relation]:
-    """What published ratios (coordinates and `ratio`) tell of their parts: numerator = ratio · denominator, to the rounding.
-
-    Args:
-        half_step: half of the last digit to which the ratios are rounded; 0 if they are exact.
-    """
-    found = []
-    for *coordinates, ratio in ratios.select(*COORDINATES, "ratio").iter_rows():
-        cell = tuple(coordinates)
-        if half_step == 0:
-            found.append(Relation(((cell, numerator, 1), (cell, denominator, -ratio))))
-            continue
-        found.append(Relation(((cell, numerator, 1), (cell, denominator, -(ratio + half_step))), low=None, high=0))
-        found.append(Relation(((cell, numerator, 1), (cell, denominator, -(ratio - half_step))), low=0, high=None))
-    return found
-
-
 class _Audit:
     def __init__(self, cells: Cells, relations: Sequence[Relation]):
         self._cells, self._relations = cells, relations

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.settings import DBT_DIR
 from pipelines.simulator.dice import Ints, stream, uniform
-from pipelines.simulator.flow import DAY, Flow
+from pipelines.simulator.flow import DAY
 from pipelines.simulator.money import Money
 from pipelines.simulator.payments import ABROAD
 from pipelines.simulator.world import World
@@ -54,7 +54,7 @@ class Documents:
     milling: pl.DataFrame
 
 
-def make_documents(world: World, flow: Flow, money: Money, chunk: int) -> Documents:
+def make_documents(world: World, money: Money, chunk: int) -> Documents:
     """All documents of one chunk, numbered."""
     ore = _with_taxes(world, money.ore, chunk)
     waybills = [*_waybills(world, ore, "load_id", "wet_g"), *_waybills(world, money.concentrate, "lot_id", "wet_g")]

@@ -29,7 +29,6 @@ CAUSE_BY_CONDITION = {
 }
 CONDITIONS = tuple(CAUSE_BY_CONDITION)
 _IGAFOM, _RUC, _DECLARATION, _LOCATION = range(len(CONDITIONS))
-STATUSES = ("VIGENTE", "SUSPENDIDO", "EXCLUIDO", "REINCORPORADO", "FORMALIZADO", "RENUNCIA")
 #: What may follow what; the first status of every registration is VIGENTE.
 TRANSITIONS = frozenset(
     {

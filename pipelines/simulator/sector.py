@@ -170,7 +170,7 @@ def _write_chunk(world: World, folder: Path, chunk: int) -> dict[str, int]:
     """The truth of one chunk of lots, and its rows as parts of files or as tables."""
     flow = make_flow(world, chunk)
     money = make_money(world, flow, chunk)
-    papers = make_documents(world, flow, money, chunk)
+    papers = make_documents(world, money, chunk)
     rows, labels = defects.inject(world, partner_rows.partner_rows(world, flow, money, papers, chunk), chunk)
     book = _directory(world)
     spelled = papers.frame.with_columns(book.documents(papers.frame).alias("document"))

@@ -39,13 +39,11 @@ SCALARS = {
     "rounded_unit_value": ("usd_per_dmt", "rounding_code"),
     "provisional_usd": ("value_usd", "provisional_pct"),
     "invoiced_usd": ("stage_code", "value_usd", "provisional_pct", "paid_before_usd"),
-    "price_effect_usd": ("payable_cu_t", "final_usd_per_t", "provisional_usd_per_t"),
     "exchanged_grade": ("buyer", "seller", "umpire", "splitting_limit", "umpire_rule_code"),
     "igv_usd": ("invoiced_usd", "igv_rate_pct"),
     "spot_base_usd": ("base_code", "invoiced_usd", "igv_usd", "advance_usd"),
     "spot_deposit": ("base", "rate_pct"),
     "tariff_usd_per_dmt": ("cu_pct", "base_cu_pct", "base_price_usd_per_dmt", "scale_usd_per_dmt_pct"),
-    "supported_usd_cents_per_lb": ("usd_cents_per_lb", "support_usd_cents_per_lb"),
     "mass_pull_frac": ("ore_cu_pct", "recovery_frac", "concentrate_cu_pct"),
     "ore_netback_usd_per_dmt": (
         "mass_pull_frac",
@@ -60,8 +58,7 @@ SCALARS = {
 #: Aggregates, over rows of columns of these names.
 AGGREGATES = {
     "gini": "gini('x', 'rank_ascending')",
-    "theil_t": "theil_t('x')",
-    "mean_log_deviation": "mean_log_deviation('x')",
+    "theil_t": "theil_t('sum(x * ln(x))', 'sum(x)', 'count(x)')",
     "theil_within": "theil_within('total', 'theil')",
     "theil_between": "theil_between('total', 'n')",
     "hhi": "hhi('x')",
@@ -272,9 +269,7 @@ def test_o3_taxes_and_what_is_left_to_pay(solve):
 
 
 def test_o4_public_buyers_tariff(solve):
-    month, linear = ORACLES["O4_enami"]["may2016"], ORACLES["O4_enami"]["linear_schedule_illustrative"]
-    tariff = solve("supported_usd_cents_per_lb", month["lme_c_lb"], month["support_c_lb"])
-    assert tariff == printed(month["tariff_c_lb"])
+    linear = ORACLES["O4_enami"]["linear_schedule_illustrative"]
     price = solve(
         "tariff_usd_per_dmt", linear["grade_pct"], linear["base_grade_pct"], linear["base_price_usd_dmt"],
         linear["escala_usd_per_unit"],
@@ -348,7 +343,6 @@ def test_o6_dispersion_and_concentration(aggregate):
     ranks = list(range(1, 6))
     assert aggregate("gini", x=[1.0, 2.0, 3.0, 4.0], rank_ascending=ranks[:4]) == printed(o["gini_1234"])
     assert aggregate("theil_t", x=[1.0, 2.0, 3.0, 4.0]) == printed(o["theil_T_1234"])
-    assert aggregate("mean_log_deviation", x=[1.0, 2.0, 3.0, 4.0]) == printed(o["mld_1234"])
     assert aggregate("hhi", x=[0.5, 0.3, 0.2]) == printed(o["hhi_50_30_20"])
     assert aggregate("cr2", x=[0.5, 0.3, 0.2], rank_descending=[1, 2, 3]) == printed(o["cr2"])
     a, b = [0.30, 0.34, 0.38], [0.45, 0.55]
@@ -399,8 +393,6 @@ def test_o12_provisional_and_final(solve):
     assert paid == printed(o["provisional_payment"])
     assert last == printed(o["final_value"])
     assert solve("invoiced_usd", "FINAL", last, None, paid) == printed(o["balance_due"])
-    effect = solve("price_effect_usd", o["payable_cu_t"], o["final_price"], o["provisional_price"])
-    assert effect == printed(o["price_adjustment_only"])
 
 
 @pytest.mark.parametrize("trucks", [120, 200, 300])
@@ -551,7 +543,6 @@ def test_measures_of_dispersion(aggregate, values):
     gini, theil = aggregate("gini", x=values, rank_ascending=ranks), aggregate("theil_t", x=values)
     assert -1e-9 <= gini < 1
     assert theil >= -1e-9
-    assert aggregate("mean_log_deviation", x=values) >= -1e-9
     assert aggregate("gini", x=[v * 3 for v in values], rank_ascending=ranks) == pytest.approx(gini, abs=1e-9)
     assert 1 / len(values) - 1e-9 <= aggregate("hhi", x=values) <= 1
     groups = [values[: len(values) // 2 or 1], values[len(values) // 2 or 1 :]]

@@ -30,7 +30,7 @@ def money(world, flow):
 
 @pytest.fixture(scope="module")
 def papers(world, flow, money):
-    return make_documents(world, flow, money, CHUNK)
+    return make_documents(world, money, CHUNK)
 
 
 def total(frame: pl.DataFrame, by: str, lots: pl.DataFrame, lot: str) -> pl.DataFrame:

@@ -100,7 +100,7 @@ def rows_of(rate: float):
     world = make_world(make_plan(load(), "6000", seed=4, months="2025-01..2026-03", defects=rate), load())
     flow = make_flow(world, 1)
     money = make_money(world, flow, 1)
-    papers = make_documents(world, flow, money, 1)
+    papers = make_documents(world, money, 1)
     clean = partner_rows.partner_rows(world, flow, money, papers, 1)
     clean = {table: frame.filter(c("month") <= world.plan.months[-1]) for table, frame in clean.items()}
     return clean, *defects.inject(world, clean, 1)
@@ -294,7 +294,7 @@ def test_document_tables_are_what_the_documents_would_become(tmp_path):
     """Rows made directly as the lake's equal those of the XML, parsed: keys, amounts, references, codes."""
     world = make_world(make_plan(load(), "tiny", seed=11), load())
     flow = make_flow(world, 1)
-    papers = make_documents(world, flow, make_money(world, flow, 1), 1)
+    papers = make_documents(world, make_money(world, flow, 1), 1)
     keyer = Keyer(b"simulated sector")
     book = Directory(world, keyer)
     spelled = papers.frame.with_columns(book.documents(papers.frame).alias("document"))

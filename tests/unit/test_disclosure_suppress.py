@@ -385,6 +385,23 @@ def test_an_identity_that_the_data_break_or_that_names_no_cell_is_refused():
         suppress(cells, [Relation(((cell, "kg", 1),))])
 
 
+def ratio_relations(ratios: pl.DataFrame, numerator: str, denominator: str, half_step: Decimal | int) -> list[Relation]:
+    """What published ratios (coordinates and `ratio`) tell of their parts: numerator = ratio · denominator, to the rounding.
+
+    Args:
+        half_step: half of the last digit to which the ratios are rounded; 0 if they are exact.
+    """
+    found = []
+    for *coordinates, ratio in ratios.select(*COORDINATES, "ratio").iter_rows():
+        cell = tuple(coordinates)
+        if half_step == 0:
+            found.append(Relation(((cell, numerator, 1), (cell, denominator, -ratio))))
+            continue
+        found.append(Relation(((cell, numerator, 1), (cell, denominator, -(ratio + half_step))), low=None, high=0))
+        found.append(Relation(((cell, numerator, 1), (cell, denominator, -(ratio - half_step))), low=0, high=None))
+    return found
+
+
 @pytest.mark.parametrize("half_step", [Decimal(0), Decimal("0.005")])
 def test_a_price_beside_a_published_part_tells_the_other_part(half_step):
     """The price of 010101 is out and, by the tonnes' own table, its tonnes: dollars = price · tonnes, to the rounding."""
@@ -394,7 +411,7 @@ def test_a_price_beside_a_published_part_tells_the_other_part(half_step):
     assert attack.audit(hidden) == ()
     ratios = pl.DataFrame([("010101", "2025", "", Decimal("150.00"))], schema=[*COORDINATES, "ratio"], orient="row")
     tonnes = Relation(((("010101", "2025", ""), "t", 1),), low=20, high=20)
-    findings = attack.audit(hidden, [tonnes, *attack.ratio_relations(ratios, "usd", "t", half_step)])
+    findings = attack.audit(hidden, [tonnes, *ratio_relations(ratios, "usd", "t", half_step)])
     found = {f.measure: (f.attack, f.low, f.high) for f in findings if f.geo_code == "010101"}
     expected = ("ELIMINATION", 3000, 3000) if half_step == 0 else ("BOUNDS", 3000, 3000)
     assert found["usd"][0] == expected[0]
@@ -408,7 +425,7 @@ def test_where_the_prices_of_hidden_cells_are_out_their_parts_are_protected_all_
     cells = assessed(contributions, ALL_TABLES[:2])
     sensitive = cells.frame.filter(pl.col("status") == "C").select(*COORDINATES, pl.col("usd") / pl.col("t"))
     prices = sensitive.with_columns(pl.col("usd").round(2).cast(pl.Decimal(18, 2)).alias("ratio"))
-    told = attack.ratio_relations(prices, "usd", "t", Decimal("0.005"))
+    told = ratio_relations(prices, "usd", "t", Decimal("0.005"))
     assert attack.audit(suppress(cells, told), told) == ()
 
 

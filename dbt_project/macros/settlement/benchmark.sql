@@ -6,11 +6,6 @@
     {{ fixed(base_price_usd_per_dmt ~ ' + ' ~ real(scale_usd_per_dmt_pct) ~ ' * (' ~ cu_pct ~ ' - (' ~ base_cu_pct ~ '))') }}
 {%- endmacro %}
 
-{# The tariff's copper price: the month's mean and the support on it, US cents per pound. Oracle O4. #}
-{% macro supported_usd_cents_per_lb(usd_cents_per_lb, support_usd_cents_per_lb) -%}
-    cast({{ usd_cents_per_lb }} + {{ support_usd_cents_per_lb }} as decimal(18, 6))
-{%- endmacro %}
-
 {# Dry tonnes of concentrate that a dry tonne of ore makes: ore grade x recovery / concentrate grade. #}
 {% macro mass_pull_frac(ore_cu_pct, recovery_frac, concentrate_cu_pct) -%}
     {{ fixed(real(ore_cu_pct) ~ ' * (' ~ recovery_frac ~ ') / (' ~ concentrate_cu_pct ~ ')') }}

@@ -13,8 +13,3 @@
         end as decimal(18, 2)
     )
 {%- endmacro %}
-
-{# How much of a final balance the price alone makes: payable copper x (final - provisional price), US$. C8. #}
-{% macro price_effect_usd(payable_cu_t, final_usd_per_t, provisional_usd_per_t) -%}
-    {{ cents(real(payable_cu_t) ~ ' * (' ~ final_usd_per_t ~ ' - ' ~ provisional_usd_per_t ~ ')') }}
-{%- endmacro %}

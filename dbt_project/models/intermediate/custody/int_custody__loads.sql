@@ -26,10 +26,6 @@ select
     arrivals.receiver_key as plant_key,
     waybills.document_key,
     coalesce(waybills.transfer_start_date, waybills.issue_date, arrivals.arrived_date) as custody_date,
-    case
-        when waybills.document_key is not null then 'WAYBILL'
-        when arrivals.arrived_date is not null then 'TICKET'
-    end as date_basis_code,
     coalesce(arrivals.operator_key, lots.operator_key) as operator_key,
     coalesce(arrivals.reinfo_key, lots.reinfo_key) as paper_registration_key,
     lots.copper_g,

@@ -13,7 +13,6 @@ select
     loads.plant_key,
     loads.document_key,
     loads.custody_date,
-    loads.date_basis_code,
     loads.is_synthetic
 from {{ ref('int_custody__loads') }} as loads
 inner join {{ ref('int_lot__genealogy') }} as genealogy

@@ -90,7 +90,6 @@ select
     of_paper.plant_key,
     of_paper.document_key,
     of_paper.custody_date,
-    of_paper.date_basis_code,
     of_paper.producer_key,
     of_paper.paper_registration_key,
     of_paper.holder_key,

@@ -59,8 +59,7 @@ places as (
             {{ member }} as member,
             count(*) as sale_count,
             cast(sum(paid_frac) as double) as paid,
-            cast(sum({{ steady('paid_log_paid') }}) as double) / cast(sum(paid_frac) as double)
-            - ln(cast(sum(paid_frac) as double) / count(*)) as theil,
+            {{ theil_t('sum(' ~ steady('paid_log_paid') ~ ')', 'sum(paid_frac)', 'count(*)') }} as theil,
             is_synthetic
         from ranked
         {% if split == 'parts' %}where place_level <> 'district'{% endif %}
@@ -84,8 +83,7 @@ places as (
 measured as (
     select
         places.*,
-        cast(places.paid_log_paid as double) / cast(places.paid as double)
-        - ln(cast(places.paid as double) / places.sale_count) as theil,
+        {{ theil_t('places.paid_log_paid', 'places.paid', 'places.sale_count') }} as theil,
         between_buyers.theil_within as theil_within_buyers,
         between_buyers.theil_between as theil_between_buyers,
         between_parts.theil_within as theil_within_places,
