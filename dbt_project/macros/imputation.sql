@@ -9,7 +9,7 @@
 
 {# A number of the seed imputation_rules. #}
 {% macro imputation_rule(rule_code) -%}
-    (select threshold from {{ ref('imputation_rules') }} where rule_code = '{{ rule_code }}')
+    {{ rule_value('imputation_rules', rule_code) }}
 {%- endmacro %}
 
 {#

@@ -39,7 +39,7 @@
 
 {# A tolerance of the lot ledger, from its seed. #}
 {% macro lot_rule(code) -%}
-    (select rules.value from {{ ref('lot_rules') }} as rules where rules.rule_code = '{{ code }}')
+    {{ rule_value('lot_rules', code, 'value') }}
 {%- endmacro %}
 
 {#

@@ -1,6 +1,6 @@
 {# A number of ref_price_measure_rule by its code; the reasons are in the seed. #}
 {% macro price_measure_rule(rule_code) -%}
-    (select threshold from {{ ref('ref_price_measure_rule') }} where rule_code = '{{ rule_code }}')
+    {{ rule_value('ref_price_measure_rule', rule_code) }}
 {%- endmacro %}
 
 {# The kinds of transfers in which goods change owner inside the country. #}

@@ -8,7 +8,7 @@
 
 {# From what difference on something counts, by its code; the reasons are in the seed. #}
 {% macro settlement_rule(rule_code) -%}
-    (select threshold from {{ ref('ref_settlement_rule') }} where rule_code = '{{ rule_code }}')
+    {{ rule_value('ref_settlement_rule', rule_code) }}
 {%- endmacro %}
 
 {# Whether what a sheet states and what is expected differ by more than their rule says; false where one is not known. #}

@@ -1,6 +1,5 @@
 -- Soles per US dollar by month: the bank's own monthly average; where it is missing, the mean of the daily
 -- midpoint, provided that enough days were quoted (ref_price_rule: fewer would not stand for the month).
-{% set rule = "(select threshold from " ~ ref('ref_price_rule') ~ " where rule_code = '%s')" %}
 with observations as (
     select * from {{ ref('stg_bcrp_series__observations') }}
     where is_current and value is not null
@@ -39,7 +38,7 @@ from_daily as (
         is_synthetic
     from daily
     group by month, is_synthetic
-    having count(*) >= {{ rule | replace('%s', 'MONTH_QUOTED_DAYS_LEAST') }}
+    having count(*) >= {{ rule_value('ref_price_rule', 'MONTH_QUOTED_DAYS_LEAST') }}
 )
 
 select * from official

@@ -4,7 +4,7 @@
 -- Daily: the central bank's copper of London (US cents per pound) and the middle of the buying and selling rates of
 -- the dollar. Monthly: the World Bank's sheet and the bank's own mean rate. A simulated day has simulated copper and
 -- dollars alone; its silver and gold, which are not simulated by the day, are the measured sheet's; it stays simulated.
-{% set carry_days = "(select threshold from " ~ ref('ref_price_rule') ~ " where rule_code = 'CARRY_DAYS_MOST')" %}
+{% set carry_days = rule_value('ref_price_rule', 'CARRY_DAYS_MOST') %}
 with observations as (
     select * from {{ ref('stg_bcrp_series__observations') }}
     where is_current and value is not null

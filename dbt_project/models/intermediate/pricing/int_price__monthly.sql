@@ -1,7 +1,6 @@
 -- Mean prices of each month, as quotational periods use them. Copper: the World Bank's mean, else the mean of the
 -- quoted days of a month that has enough of them (ref_price_rule) and is over: its last day is not after the last
 -- quotation. Silver and gold: the sheet's. Simulated months keep apart as in int_price__daily.
-{% set rule = "(select threshold from " ~ ref('ref_price_rule') ~ " where rule_code = '%s')" %}
 with days as (
     select
         *,
@@ -38,7 +37,7 @@ priced as (
         months.*,
         sheet.copper_usd_per_t as sheet_usd_per_t,
         case
-            when months.is_over and months.quoted_days >= {{ rule | replace('%s', 'MONTH_QUOTED_DAYS_LEAST') }}
+            when months.is_over and months.quoted_days >= {{ rule_value('ref_price_rule', 'MONTH_QUOTED_DAYS_LEAST') }}
                 then cast(months.quoted_sum / months.quoted_days as decimal(18, 6))
         end as mean_usd_per_t
     from months

@@ -3,7 +3,8 @@
 -- count where they name the registration and its own holder as the operator: where somebody else stands beside the
 -- code, the registration was lent and its papers speak of another's ore. Contracts name no mineral. How much each
 -- kind weighs: seed mineral_evidence_rules.
-{% set rule = "(select threshold from " ~ ref('mineral_attribution_rules') ~ " where rule_code = '%s')" %}
+{% set least_copper = rule_value('mineral_attribution_rules', 'COPPER_MIN_PCT') %}
+{% set least_gold = rule_value('mineral_attribution_rules', 'GOLD_MIN_G_PER_DMT') %}
 with holders as (
     select distinct
         registration_key,
@@ -140,8 +141,8 @@ assayed as (
     select
         lots_of_one.registration_key,
         assays.certificate_date,
-        assays.cu_pct >= {{ rule | replace('%s', 'COPPER_MIN_PCT') }} as has_copper,
-        coalesce(assays.au_g_per_dmt >= {{ rule | replace('%s', 'GOLD_MIN_G_PER_DMT') }}, false) as has_gold,
+        assays.cu_pct >= {{ least_copper }} as has_copper,
+        coalesce(assays.au_g_per_dmt >= {{ least_gold }}, false) as has_gold,
         assays.is_synthetic,
         assays.landing_sha256,
         assays.row_number
@@ -154,8 +155,8 @@ settled as (
     select
         settlements.reinfo_key as registration_key,
         settlements.settlement_date,
-        settlements.cu_pct >= {{ rule | replace('%s', 'COPPER_MIN_PCT') }} as has_copper,
-        coalesce(settlements.au_g_per_dmt >= {{ rule | replace('%s', 'GOLD_MIN_G_PER_DMT') }}, false) as has_gold,
+        settlements.cu_pct >= {{ least_copper }} as has_copper,
+        coalesce(settlements.au_g_per_dmt >= {{ least_gold }}, false) as has_gold,
         settlements.is_synthetic,
         settlements.landing_sha256,
         settlements.row_number

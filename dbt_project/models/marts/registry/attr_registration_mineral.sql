@@ -7,9 +7,8 @@
 -- and then of its mining right the more of them there are. A registration with evidence is first judged on copper,
 -- then given the likelier of copper alone and copper with gold; one without is given its neighbours' mineral only if
 -- that is more likely than all others together.
-{% set rule = "(select threshold from " ~ ref('mineral_attribution_rules') ~ " where rule_code = '%s')" %}
-{% set strength = rule | replace('%s', 'NEIGHBOUR_STRENGTH') %}
-{% set least = rule | replace('%s', 'MIN_CONFIDENCE_FRAC') %}
+{% set strength = rule_value('mineral_attribution_rules', 'NEIGHBOUR_STRENGTH') %}
+{% set least = rule_value('mineral_attribution_rules', 'MIN_CONFIDENCE_FRAC') %}
 with minerals as (
     select distinct mineral_code from {{ ref('mineral_codes') }}
 ),
