@@ -35,11 +35,13 @@ def canonical_ruc_expr(column: pl.Expr) -> pl.Expr:
 def company_name_expr(ruc: pl.Expr, name: pl.Expr) -> pl.Expr:
     """The name where it may stay in the warehouse, null elsewhere."""
     company = pl.when(ruc.str.starts_with("20")).then(name)  # first, so that the pattern is sought in these alone
-    return pl.when(~company.str.contains(f"(?i){_EIRL_PATTERN}")).then(company)
+    return pl.when(~company.str.contains(PERSONS_FORM)).then(company)
 
 
-_EIRL_PATTERN = r"\bE\.? ?I\.? ?R\.? ?L|EMPRESA INDIVIDUAL"
-_EIRL = re.compile(_EIRL_PATTERN, re.IGNORECASE)
+#: Legal forms that are mostly known by a person's name: an individual firm (E.I.R.L.), and the partners of one mining
+#: right (S.M.R.L.). One rule for every source.
+PERSONS_FORM = r"(?i)\b(?:E\.?\s?I\.?\s?R|S\.?\s?M\.?\s?R)\.?\s?L|EMPRESA INDIVIDUAL"
+_PERSONS_FORM = re.compile(PERSONS_FORM)
 #: A driving licence; eight or eleven digits that stand alone, unless they are a document's number behind its series
 #: (F001-00000001); a plate.
 _PERSONAL = re.compile(
@@ -120,8 +122,8 @@ def fold_name(name: str) -> str:
 
 
 def company_name(kind: str, value: str, name: str | None) -> str | None:
-    """The name if it may stay in the warehouse: a RUC 20 that is no E.I.R.L.; in doubt it is a person's."""
-    if name and kind == "RUC" and value.startswith("20") and not _EIRL.search(name):
+    """The name if it may stay in the warehouse: a RUC 20 of no form in `PERSONS_FORM`; in doubt it is a person's."""
+    if name and kind == "RUC" and value.startswith("20") and not _PERSONS_FORM.search(name):
         return name
     return None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.identity import PERSONS_FORM
 from pipelines.sources import Batch, Context, Identified, Source
 from pipelines.sources.common import (
     check_header,
@@ -118,5 +119,4 @@ def _company() -> pl.Expr:
     is_company = name.str.contains(
         r"(?i)\b(S\.?\s?A\.?\s?A?\.?\s?C?\.?|S\.?\s?R\.?\s?L\.?|SOCIEDAD|COMPA[NÑ][IÍ]A|CIA\.?|CORPORACI[OÓ]N|COOPERATIVA|INC\.?|LTDA?\.?|SUCURSAL)(\s|$|-)"
     )
-    is_person = name.str.contains(r"(?i)\bE\.?\s?I\.?\s?R\.?\s?L|EMPRESA INDIVIDUAL|S\.?\s?M\.?\s?R\.?\s?L")
-    return pl.when(is_company & ~is_person).then(name)
+    return pl.when(is_company & ~name.str.contains(PERSONS_FORM)).then(name)

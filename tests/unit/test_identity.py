@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from pipelines.identity import (
     Keyer,
     Mask,
     company_name,
+    company_name_expr,
     fold_name,
     is_valid_ruc,
     mask,
@@ -84,12 +86,18 @@ def test_collected_identities_are_given_once_with_their_names():
         ("RUC", "20131312955", "MINERA X S.A.C.", "MINERA X S.A.C."),
         ("RUC", "20131312955", "JUAN PEREZ E.I.R.L.", None),
         ("RUC", "20131312955", "JUAN PEREZ EIRL", None),
+        ("RUC", "20131312955", "S.M.R.L. SANTA ROSA", None),
+        ("RUC", "20131312955", "smrl santa rosa de ica", None),
+        ("RUC", "20131312955", "EMPRESA INDIVIDUAL DE RESPONSABILIDAD LIMITADA X", None),
+        ("RUC", "20131312955", "MINERA SAMUEL R. L. S.R.L.", "MINERA SAMUEL R. L. S.R.L."),
         ("RUC", "10123456781", "JUAN PEREZ", None),
         ("DNI", "12345678", "JUAN PEREZ", None),
     ],
 )
 def test_only_a_companys_name_stays(kind, value, name, kept):
     assert company_name(kind, value, name) == kept
+    if kind == "RUC":  # the same of whole columns
+        assert pl.select(company_name_expr(pl.lit(value), pl.lit(name))).item() == kept
 
 
 @given(dni, st.text(max_size=20))

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines import lake
 from pipelines.errors import FileRefused
+from pipelines.identity import company_name
 from pipelines.sources import minem_production
 from tests.conftest import SAMPLE_DIR
 
@@ -44,6 +45,13 @@ def test_spaces_are_squeezed_and_blank_places_are_null(take, zones, tmp_path):
     assert row["titular_company_name"] == "MINERA EJEMPLO S.A.C." and row["unit_name"] == "UNO"
     assert row["province_name"] is None and row["district_name"] is None
     assert row["quantity"] == Decimal("12.5") and str(row["month"]) == "2023-05-01" and row["_row_number"] == 2
+
+
+@pytest.mark.parametrize("form", ["S.M.R.L. SANTA ROSA", "JUAN PEREZ E.I.R.L.", "SOCIEDAD MINERA S M R L"])
+def test_forms_that_are_known_by_a_persons_name_are_those_of_every_source(take, zones, tmp_path, form):
+    receipt = take("minem_production", write(tmp_path / "a.csv", ROW.replace("MINERA  EJEMPLO S.A.C. ", form)))
+    assert accepted(zones, receipt).row(0, named=True)["titular_company_name"] is None
+    assert company_name("RUC", "20131312955", form) is None
 
 
 def test_a_persons_name_goes_to_the_vault_and_nowhere_else(take, zones, tmp_path):
