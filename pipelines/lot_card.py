@@ -135,9 +135,9 @@ _PAYMENTS = """
     SELECT t.transfer_date, p.kind_code, p.lot_key, p.payer_role_code, p.payee_role_code, t.value_usd, sum(p.value_cents),
         sum(p.low_cents), sum(p.high_cents), p.value_basis_code, t.value_evidence_code, coalesce(t.voucher_count, 0),
         coalesce(t.sheet_id, t.ticket_id), coalesce(t.is_provisional, false), t.transfer_key
-    FROM (SELECT unnest($origins) AS origin) CROSS JOIN LATERAL (FROM marts.lot_payments(origin)) AS p
+    FROM marts.lot_list_payments($origins) AS p
     LEFT JOIN marts.fct_transfer AS t USING (transfer_key, is_synthetic)
-    WHERE p.is_synthetic = $simulated AND p.origin_lot_key = origin
+    WHERE p.is_synthetic = $simulated AND list_contains($origins, p.origin_lot_key)
     GROUP BY 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15
     HAVING t.transfer_key IS NOT NULL OR sum(p.high_cents) <> 0
     ORDER BY ALL

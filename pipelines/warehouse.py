@@ -296,7 +296,10 @@ def _heading(node: dict[str, Any]) -> str:
 
 
 def _copy_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Macros of the analysts' schemas and their comments, from `build` to `copy`, which has their tables already."""
+    """Macros of the analysts' schemas and their comments, from `build` to `copy`, which has their tables already.
+
+    By name: one that calls another has the later name, since DuckDB makes no macro that calls what is not there.
+    """
     macros = connection.execute(
         "SELECT schema_name, function_name, parameters, macro_definition, if(function_type = 'table_macro', 'TABLE', ''), comment "
         "FROM duckdb_functions() WHERE database_name = 'build' AND function_type IN ('macro', 'table_macro') "

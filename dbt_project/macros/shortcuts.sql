@@ -70,7 +70,7 @@
     ) }}
 {%- endmacro %}
 
-{% macro lot_payments_macro() -%}
+{% macro lot_list_payments_macro() -%}
     {%- set payments -%}
     with {{ transfers_with_basis() }},
 
@@ -90,17 +90,25 @@
         select *
         from of_lot
         where
-            lot_key = lot
-            or lot_key in (select lot_key from {{ ref('int_lot__shares') }} where origin_lot_key = lot)
+            list_contains(lots, lot_key)
+            or lot_key in (select lot_key from {{ ref('int_lot__shares') }} where list_contains(lots, origin_lot_key))
     ),
 
     {{ allocated_over_origins('on_its_way', per=['transfer_key', 'lot_key']) }}
 
     select * from allocated
-    where lot_key = lot or origin_lot_key = lot
+    where list_contains(lots, lot_key) or list_contains(lots, origin_lot_key)
     {%- endset -%}
     {{ analysts_macro(
-        'lot_payments', ['lot'], 'table', payments,
+        'lot_list_payments', ['lots'], 'table', payments,
+        'Lo mismo que lot_payments de una lista de lotes, de una vez',
+        'The same as lot_payments of a list of lots, at once'
+    ) }}
+{%- endmacro %}
+
+{% macro lot_payments_macro() -%}
+    {{ analysts_macro(
+        'lot_payments', ['lot'], 'table', 'select * from marts.lot_list_payments([lot])',
         'Pagos de un lote y de los lotes a los que llegó su cobre, uno por uno, con la parte de cada lote de origen en céntimos',
         'Payments on a lot and on the lots that its copper came into, one by one, with each origin lot\'s part in cents'
     ) }}

@@ -36,6 +36,7 @@ def test_every_macro_says_in_both_languages_what_it_gives(analysts) -> None:
         "usd_per_t",
         "contained_copper_t",
         "lot_payments",
+        "lot_list_payments",
     } == set(told)
     assert all(" / " in comment for comment in told.values())
 
@@ -158,3 +159,8 @@ def test_payments_of_a_lot_are_shared_whole_and_sum_to_what_its_origins_are_give
         assert wrong == 0, lot
         shared += rows
     assert shared > 100
+    origins = [lot for lot in lots if not lot.startswith(("K", "R"))]
+    apart = " UNION ".join(f"FROM marts.lot_payments('{lot}')" for lot in origins)
+    together = f"FROM marts.lot_list_payments({origins})"
+    assert analysts.sql(f"({together}) EXCEPT ({apart})").fetchall() == []
+    assert analysts.sql(f"({apart}) EXCEPT ({together})").fetchall() == []

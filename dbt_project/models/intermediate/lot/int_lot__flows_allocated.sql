@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ lot_payments_macro() }}") }}
+{{ config(post_hook=["{{ lot_list_payments_macro() }}", "{{ lot_payments_macro() }}"]) }}
 -- Payments that the papers do not tell of, shared over origin lots like those that they do
 -- (int_transfer__lots_allocated).
 with flows as (
