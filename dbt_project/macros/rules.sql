@@ -6,8 +6,9 @@
 {% macro rule_codes() -%}
     {{ return({
         'ref_settlement_rule': [
-            'VALUE', 'PAYABLE_MASS', 'WET_MASS', 'MOISTURE', 'CU', 'AS', 'SB', 'BI', 'PB_ZN', 'AG', 'AU', 'COPPER_PRICE',
-            'PRECIOUS_PRICE', 'IGV', 'DETRACTION', 'TO_PAY', 'ASSAY_PAIRS_LEAST', 'ASSAY_BIAS_LEAST', 'ASSAY_ERRORS_LEAST',
+            'VALUE', 'UNIT_VALUE', 'PAYABLE_MASS', 'WET_MASS', 'MOISTURE', 'CU', 'AS', 'SB', 'BI', 'PB_ZN', 'AG', 'AU',
+            'COPPER_PRICE', 'PRECIOUS_PRICE', 'IGV', 'DETRACTION', 'TO_PAY', 'ASSAY_PAIRS_LEAST', 'ASSAY_BIAS_LEAST',
+            'ASSAY_ERRORS_LEAST',
         ],
         'lot_rules': ['CAMPAIGN_TOLERANCE_FRAC', 'LOT_TOLERANCE_FRAC'],
         'imputation_rules': ['TAIL_FRAC', 'WIDENING_FRAC', 'RATIO_ROUNDING', 'PAPERS_MISSING_FRAC', 'LEFT_OVER_FRAC'],
