@@ -26,7 +26,7 @@ OTHERS = ("polars", "pandas", "sqlite", "scipy")
 #: The format of all DuckDB files here, that of the house's own.
 _FORMAT = {"storage_compatibility_version": "v1.5.0"}
 
-#: Memory that DuckDB may use where a size has to fit.
+#: ANTAWASI_MEMORY_LIMIT where a size has to fit; DuckDB's own limit is nine tenths of it.
 _MEMORY_LIMIT = "2GB"
 
 
