@@ -239,7 +239,10 @@ def _is_ours(message: str) -> bool:
     module, _, name = message.partition(":")[0].strip().rpartition(".")
     if module.partition(".")[0] != "pipelines":
         return False
-    found = getattr(importlib.import_module(module), name, None)
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError:  # told of a run of another version: what failed is still told
+        return False
     return isinstance(found, type) and issubclass(found, AntawasiError)
 
 

@@ -54,3 +54,8 @@ def test_what_errors_make_of_their_parts_is_told_without_their_class(error: Exce
 def test_an_error_of_others_is_told_by_its_first_line_and_what_to_do():
     cause: Any = ValueError("no such thing\nand more")
     assert told(cause) == "ValueError: no such thing The log is x.log. What to do: look at it."
+
+
+def test_an_error_of_a_module_that_is_not_here_is_told_like_others():
+    gone = type("Gone", (Exception,), {"__module__": "pipelines.of_another_version"})("no such thing")
+    assert told(gone) == "pipelines.of_another_version.Gone: no such thing The log is x.log. What to do: look at it."
